@@ -1,0 +1,142 @@
+// A chain is what a worker schedules: a root task, the task that it awaits, the task that that one awaits, and so on. Tasks
+// await one another one at a time, so a chain has one innermost task, its leaf, and waits for one thing at most. What
+// scheduling, waiting, timers and cancelling need is therefore once in the chain, and not in each awaiter.
+//
+// Threads: a chain belongs to one worker for its life; everything here runs on that worker, except where another thread
+// posts the chain as a message. (A chain that a foreign coroutine started has no worker: it can only await tasks and
+// foreign awaitables, and runs wherever those resume it.)
+// Invariants:
+//   1. A chain is running, in the ready queue, in its worker's inbox, parked (it waits for an operation), or suspended in
+//      a foreign awaitable; exactly one of these.
+//   2. No coroutine resumes another one: it names the next one, and run_tasks()'s loop resumes it. Without this, the stack
+//      would grow with each await under every compiler that does not make symmetric transfer a tail call: g++ at -O0 and
+//      -O1, and with either sanitizer.
+//   3. A parked chain is woken by whoever takes it out of where it waits; as that happens on its worker only, exactly one
+//      outcome wins.
+//   4. Operation::begin() is called once; when it did not throw, end() is called once, after the outcome is known or when
+//      the frame is destroyed.
+#pragma once
+#include <acairo/worker.hpp>
+#include <coroutine>
+
+namespace acairo::inline ACAIRO_WORLD::detail {
+
+class Operation;
+struct AwaitTaskBase;
+struct PromiseBase;
+struct Scope;
+
+class Chain : public Message, public Timer {
+public:
+    explicit Chain(Worker* its_worker) noexcept : worker(its_worker) {}
+
+    // Runs until the chain is suspended (false) or its root task has ended (true).
+    bool run() noexcept;
+    // After run() was true: takes the root's result; may destroy the chain.
+    virtual void finish() noexcept = 0;
+    // The leaf awaits a task; a task has ended.
+    void descend(AwaitTaskBase& awaiter) noexcept;
+    void ascend(PromiseBase& ended) noexcept;
+
+    // True when the chain has had its budget of completions, and must go to the back of the ready queue: yield().
+    bool spend() noexcept { return worker && --budget_ <= 0; }
+    void yield() noexcept { worker->ready.push(*this); }
+    // An operation begins. True: it is complete; false: the coroutine must suspend.
+    bool start(Operation& operation) noexcept;
+    void park() noexcept;
+    // What a parked chain waits for may have happened: its operation is tried again.
+    void interrupt() noexcept;
+    // Ends the operation of a parked chain as cancelled, when a stop was requested.
+    void cancel() noexcept;
+    // True when the executor stops, or a stop was requested in one of the scopes around the leaf.
+    bool stop_requested() const noexcept;
+    // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
+    void resume_from_anywhere() noexcept;
+    // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.
+    void destroy(PromiseBase& top) noexcept;
+    void deliver() noexcept final;
+
+    Worker* const worker;
+    Scope* scope = nullptr;
+    // The exception of the task that ended last, on its way to the task that awaits it.
+    std::exception_ptr failure;
+
+protected:
+    // The first run: sets the root, or `failure` and returns false.
+    virtual bool begin() noexcept = 0;
+    // The root task of a chain without a worker has ended on a thread that resumed it.
+    virtual void finish_elsewhere() noexcept {}
+    bool run_tasks() noexcept;
+    void set_root(PromiseBase& root) noexcept;
+    PromiseBase* leaf_ = nullptr;
+
+private:
+    // Where the running leaf says who comes next: on the stack of the thread that runs the chain, because a chain
+    // without a worker may be taken up by another thread before run_tasks() has seen that its leaf was suspended.
+    struct Runner {
+        PromiseBase* next;
+        bool ended;
+    };
+    void expire() noexcept final;
+    bool advance() noexcept;
+    void leave() noexcept;
+
+    Runner* runner_ = nullptr;
+    Operation* operation_ = nullptr;
+    int budget_ = 0;
+    bool parked_ = false;
+};
+
+// A part of a chain in which a stop may be requested: from the coroutine that opened it down to the leaf.
+struct Scope : Message {
+    explicit Scope(Chain& its_chain) noexcept : chain(its_chain), outer(its_chain.scope) { chain.scope = this; }
+    ~Scope() { chain.scope = outer; }
+    virtual bool requested() const noexcept = 0;
+    void deliver() noexcept override { chain.cancel(); }
+    Chain& chain;
+    Scope* const outer;
+};
+
+// The chain itself; throws std::logic_error when there is none, or it has no worker.
+Chain& with_worker(Chain* chain);
+
+// An operation is an awaitable that needs a worker: a read, a write, an accept, a sleep. It has no frame of its own: it
+// lives in the frame of the coroutine that awaits it, and the worker drives it, without resuming that coroutine until it
+// is complete.
+class Operation {
+public:
+    // What await_transform calls. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
+    void bind(Chain& chain) noexcept { chain_ = &chain; }
+    bool await_ready();
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+
+protected:
+    enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
+
+    // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
+    // failed; returns when the outcome is `done`.
+    void rethrow(const std::string& detail = {}) const;
+    // Both set the outcome, and return true for attempt() to return.
+    bool complete(Outcome outcome) noexcept;
+    bool fail(std::ptrdiff_t result, const char* call) noexcept;
+
+    Chain* chain_ = nullptr;
+    Outcome outcome_ = Outcome::pending;
+
+private:
+    friend class Chain;
+    // Claims what the operation works on. May throw; then nothing is claimed. end() gives it back.
+    virtual void begin() {}
+    virtual void end() noexcept {}
+    // Goes as far as it can. True: the outcome is known. False: the chain is parked, or queued once more.
+    virtual bool attempt() noexcept = 0;
+    // Stops waiting. False: another thread has already posted the chain, which is delivered soon.
+    virtual bool withdraw() noexcept { return true; }
+    // What the chain's timer means; `pending`: try again.
+    virtual Outcome expired() noexcept { return Outcome::timed_out; }
+
+    int error_ = 0;  // with `failed`: what `call_` returned
+    const char* call_ = nullptr;
+};
+
+}  // namespace acairo::inline ACAIRO_WORLD::detail

@@ -1,0 +1,68 @@
+// What acairo throws, apart from std::system_error (a failed system call, named in its text), std::logic_error (misuse)
+// and std::bad_alloc; and check(), for what can only be a bug.
+#pragma once
+#include <acairo/platform.hpp>
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace acairo::inline ACAIRO_WORLD {
+
+// A wait was ended by stop(), by a stop token, by close(), or because the awaited task was destroyed.
+struct Cancelled : std::exception {
+    const char* what() const noexcept override { return "acairo: the wait was cancelled"; }
+};
+
+// A stream's timeout, or that of timeout(), passed first.
+struct TimedOut : std::exception {
+    const char* what() const noexcept override { return "acairo: the time is over"; }
+};
+
+// TCPListener::stop() ended an accept().
+struct TCPListenerStoppedError : std::exception {
+    const char* what() const noexcept override { return "acairo: the listener was stopped"; }
+};
+
+// The peer ended the stream before read(n) had its n bytes.
+class EndOfStream : public std::exception {
+public:
+    explicit EndOfStream(std::shared_ptr<const std::vector<char>> received) noexcept : received_(std::move(received)) {}
+    const char* what() const noexcept override { return "acairo: the peer ended the stream before all bytes had arrived"; }
+    // What arrived before the end. It is no longer in the stream.
+    const std::vector<char>& received() const noexcept { return *received_; }
+
+private:
+    // Shared, because an exception is copied where nothing may be thrown.
+    std::shared_ptr<const std::vector<char>> received_;
+};
+
+namespace detail {
+
+// A failed check is a bug, in acairo or in its use: it prints `what` and the caller's place on stderr, and aborts. Never
+// compiled out. One condition per check, and no branch at the call site: two conditions are two checks.
+void check(bool expected, const char* what, std::source_location where = std::source_location::current()) noexcept;
+// For the end of a switch that handles every case.
+[[noreturn]] void impossible(std::source_location where = std::source_location::current()) noexcept;
+
+// Throws std::system_error: `result` is what the seam returned (-errno), `call` the system call and what it was for.
+[[noreturn]] void throw_system_error(std::ptrdiff_t result, const std::string& call);
+
+// What others point at: neither copied nor moved.
+struct Pinned {
+    Pinned() = default;
+    Pinned(const Pinned&) = delete;
+    Pinned& operator=(const Pinned&) = delete;
+};
+
+// A scoped lock of the platform's mutex.
+struct Lock : Pinned {
+    explicit Lock(platform::mutex& to_lock) noexcept : mutex(to_lock) { mutex.lock(); }
+    ~Lock() { mutex.unlock(); }
+    platform::mutex& mutex;
+};
+
+}  // namespace detail
+}  // namespace acairo::inline ACAIRO_WORLD

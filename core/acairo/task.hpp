@@ -1,0 +1,206 @@
+// Task<T>: a lazy coroutine that returns a T, and what its promise needs. T may be void, a reference, move-only, and need
+// not be default-constructible.
+//
+// Threads: a task runs on the worker of its chain; a Task object that has started is moved and destroyed there too.
+// Invariants:
+//   1. A frame has one owner, a TaskOwner, and both know each other; a frame is destroyed once, through it.
+//   2. A task's frame is destroyed as soon as its awaiter has taken the result: a chain of completed tasks does not
+//      stand around to be destroyed recursively.
+#pragma once
+#include <acairo/foreign.hpp>
+#include <concepts>
+#include <optional>
+
+namespace acairo::inline ACAIRO_WORLD {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+struct AwaitTaskBase;
+template <class T>
+struct AwaitFromForeign;
+template <class F, class End>
+class Root;
+
+// What a task awaits to get the chain that it runs in.
+struct ThisChain {};
+
+// Owns a frame, or nothing.
+struct TaskOwner {
+    TaskOwner() = default;
+    explicit TaskOwner(PromiseBase& owned) noexcept;
+    TaskOwner(TaskOwner&& other) noexcept;
+    TaskOwner& operator=(TaskOwner&& other) noexcept;
+    ~TaskOwner() { reset(); }
+    // Destroys the frame and everything below it. A frame that is suspended in a chain must be destroyed on the chain's
+    // worker; a task that awaits it goes on with Cancelled.
+    void reset() noexcept;
+
+    PromiseBase* promise = nullptr;
+};
+
+struct PromiseBase : Pinned {
+    struct Final : std::suspend_always {
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
+            PromiseBase& promise = ended.promise();
+            promise.chain->ascend(promise);
+        }
+    };
+
+    explicit PromiseBase(std::coroutine_handle<> self) noexcept : frame(self) {}
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    Final final_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { chain->failure = std::current_exception(); }
+
+    template <class T>
+    auto await_transform(Task<T>&& task);
+    template <class T>
+    void await_transform(Task<T>&) = delete;  // a task is awaited once, as an rvalue: co_await std::move(task)
+    auto await_transform(ThisChain) noexcept {
+        struct Awaiter : std::suspend_never {
+            explicit Awaiter(Chain& its_chain) noexcept : chain(its_chain) {}
+            Chain& await_resume() const noexcept { return chain; }
+            Chain& chain;
+        };
+        return Awaiter(*chain);
+    }
+    template <class A>
+    decltype(auto) await_transform(A&& awaitable) {
+        if constexpr (std::derived_from<std::remove_cvref_t<A>, Operation>) {
+            awaitable.bind(*chain);
+            return std::forward<A>(awaitable);
+        } else {
+            return ForeignAwaiter<A&&>(*chain, std::forward<A>(awaitable));
+        }
+    }
+
+    Chain* chain = nullptr;            // null until the task is started
+    AwaitTaskBase* awaiter = nullptr;  // in the frame of the task that awaits this one; null at a root
+    TaskOwner* owner = nullptr;
+    std::coroutine_handle<> frame;
+};
+
+template <class T>
+struct Promise final : PromiseBase {
+    Promise() noexcept : PromiseBase(std::coroutine_handle<Promise>::from_promise(*this)) {}
+    // Not inlined: clang -O2 would else put a child's frame into its parent's, and a frame that cannot be had would no
+    // longer be an error that a test can see.
+    [[gnu::noinline]] Task<T> get_return_object() noexcept { return Task<T>(*this); }
+    template <class U = T>
+        requires std::constructible_from<T, U>
+    void return_value(U&& from) {
+        if constexpr (std::is_reference_v<T>) {
+            value = std::addressof(from);
+        } else {
+            value.emplace(std::forward<U>(from));
+        }
+    }
+    T take() { return static_cast<T&&>(*value); }
+
+    std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::optional<T>> value{};
+};
+
+template <>
+struct Promise<void> final : PromiseBase {
+    Promise() noexcept : PromiseBase(std::coroutine_handle<Promise>::from_promise(*this)) {}
+    [[gnu::noinline]] Task<void> get_return_object() noexcept;
+    void return_void() const noexcept {}
+    void take() const noexcept {}
+};
+
+// A task that awaits a task, in the frame of the one that awaits.
+struct AwaitTaskBase : Pinned {
+    explicit AwaitTaskBase(PromiseBase* to_await);  // throws std::logic_error when there is none, or it was awaited
+    bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> waiting) noexcept {
+        parent = &waiting.promise();
+        parent->chain->descend(*this);
+    }
+    // Rethrows the child's exception; throws Cancelled when the child was destroyed. The frame is gone then.
+    void rethrow() const;
+
+    PromiseBase* child;
+    PromiseBase* parent = nullptr;
+};
+
+// Destroys a frame after its result has been taken.
+struct ResetAfter {
+    TaskOwner& owner;
+    ~ResetAfter() { owner.reset(); }
+};
+
+template <class T>
+struct [[nodiscard]] AwaitTask final : AwaitTaskBase {
+    using AwaitTaskBase::AwaitTaskBase;
+    T await_resume() {
+        rethrow();
+        const ResetAfter reset{*child->owner};
+        return static_cast<Promise<T>*>(child)->take();
+    }
+};
+
+}  // namespace detail
+
+// A coroutine that starts when it is awaited, once: `co_await std::move(task)`. Awaiting a moved-from task is a
+// std::logic_error. Destroying a task, unstarted, suspended or finished, destroys its frame and everything below it; a
+// suspended one must be destroyed on the worker it runs on.
+template <class T>
+class [[nodiscard]] Task {
+public:
+    using promise_type = detail::Promise<T>;
+    using value_type = T;
+
+    Task() = default;
+    // For a foreign coroutine: the task runs on the thread that awaits it and has no executor, so the first read, write,
+    // accept, sleep, timeout or stop token in it is a std::logic_error.
+    auto operator co_await() && { return detail::AwaitFromForeign<T>(owner_.promise); }
+
+private:
+    friend promise_type;
+    friend detail::PromiseBase;
+    template <class, class>
+    friend class detail::Root;
+    explicit Task(promise_type& promise) noexcept : owner_(promise) {}
+    detail::TaskOwner owner_;
+};
+
+namespace detail {
+
+template <class T>
+auto PromiseBase::await_transform(Task<T>&& task) {
+    return AwaitTask<T>(task.owner_.promise);
+}
+
+// A foreign coroutine that awaits a task, in its frame: the task's chain is here, and has no worker.
+struct AwaitFromForeignBase : Chain {
+    explicit AwaitFromForeignBase(PromiseBase* to_await);  // throws std::logic_error as AwaitTaskBase does
+    ~AwaitFromForeignBase() { if (leaf_) root->owner->reset(); }
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        waiting = handle;
+        return !run_tasks();
+    }
+    void rethrow();
+    void finish() noexcept override { impossible(); }
+    bool begin() noexcept override { impossible(); }
+    void finish_elsewhere() noexcept override { waiting.resume(); }
+
+    PromiseBase* const root;
+    std::coroutine_handle<> waiting;
+};
+
+template <class T>
+struct [[nodiscard]] AwaitFromForeign final : AwaitFromForeignBase {
+    using AwaitFromForeignBase::AwaitFromForeignBase;
+    T await_resume() {
+        rethrow();
+        return static_cast<Promise<T>*>(root)->take();
+    }
+};
+
+}  // namespace detail
+}  // namespace acairo::inline ACAIRO_WORLD

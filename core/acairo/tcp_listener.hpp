@@ -1,0 +1,84 @@
+// TCPListener: a socket that accepts connections.
+//
+// Threads: bind() and listen() on one thread, before the first accept(); accept() is awaited on a worker of the
+// listener's executor and resumes there, one at a time; stop() and local_address() from any thread. A listener that is
+// destroyed is stopped.
+#pragma once
+#include <acairo/tcp_stream.hpp>
+
+namespace acairo::inline ACAIRO_WORLD {
+
+struct TCPListenerConfiguration {
+    // For each accepted stream.
+    TCPStreamConfiguration stream{};
+    // Connections that may wait to be accepted, see listen(2); at least 1.
+    int backlog = 4096;
+    // Open streams of this listener; accept() pauses when there are as many. 0: no limit but that of the process.
+    int maximum_connections = 0;
+};
+static_assert(std::is_trivially_destructible_v<TCPListenerConfiguration>);
+
+namespace detail {
+
+// What a listener shares with its accept: the listener may go away while that waits.
+struct ListenerState {
+    ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& state) : socket(state), configuration(its_configuration) {}
+    Socket socket;
+    const TCPListenerConfiguration configuration;
+    std::shared_ptr<Admission> admission;  // null: no maximum
+    bool listening = false;
+};
+
+class [[nodiscard]] Accept final : public SocketOperation {
+public:
+    explicit Accept(std::shared_ptr<ListenerState> listener) noexcept
+        : SocketOperation(listener->socket, Direction::read, "accept"), listener_(std::move(listener)) {}
+    std::shared_ptr<TCPStream> await_resume();
+
+private:
+    void begin() override;
+    bool attempt() noexcept override;
+    bool withdraw() noexcept override;
+    Outcome expired() noexcept override { return Outcome::pending; }
+    bool make_stream() noexcept;
+    int accept_one() noexcept;
+    bool pause() noexcept;
+
+    std::shared_ptr<ListenerState> listener_;
+    // Made before the connection is accepted: when there is no memory, the connection stays in the backlog.
+    std::shared_ptr<TCPStream> stream_;
+    bool at_limit_ = false;
+};
+
+}  // namespace detail
+
+class TCPListener {
+public:
+    // Throws std::invalid_argument for a configuration that cannot be.
+    TCPListener(TCPListenerConfiguration configuration, const std::shared_ptr<Executor>& executor);
+    TCPListener(const TCPListener&) = delete;
+    TCPListener& operator=(const TCPListener&) = delete;
+    ~TCPListener() { stop(); }
+
+    // "127.0.0.1:8080" or "[::1]:8080"; port 0: one that is free, see local_address(). Throws std::invalid_argument when
+    // it is no address, std::system_error when it cannot be had (the listener is as before, and may be bound again),
+    // std::logic_error when it is bound already, TCPListenerStoppedError after stop().
+    void bind(const std::string& address);
+    // Connections may come from now on. Throws std::system_error; std::logic_error before bind().
+    void listen();
+
+    // The next connection. Dead connections are skipped; when descriptors or memory are short, or maximum_connections are
+    // open, it pauses and goes on: none of that ends it. Throws TCPListenerStoppedError, Cancelled; std::system_error
+    // (accept4, epoll_ctl) for what cannot pass; std::logic_error before listen() and while another accept waits.
+    detail::Accept accept() const noexcept { return detail::Accept(shared_); }
+
+    // The address that it is bound to, with the port that the kernel chose. Throws std::system_error (getsockname).
+    std::string local_address() const { return shared_->socket.address_by(platform::getsockname, "getsockname of a listener"); }
+    // Closes the socket; a waiting accept() ends with TCPListenerStoppedError. Any thread, any number of times.
+    void stop() noexcept { shared_->socket.close(); }
+
+private:
+    const std::shared_ptr<detail::ListenerState> shared_;
+};
+
+}  // namespace acairo::inline ACAIRO_WORLD

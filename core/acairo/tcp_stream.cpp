@@ -1,0 +1,246 @@
+// Reading, writing, connecting: what each call's result means.
+#include <acairo/executor.hpp>
+#include <acairo/tcp_stream.hpp>
+#include <algorithm>
+#include <new>
+#include <stdexcept>
+
+namespace acairo::inline ACAIRO_WORLD {
+namespace {
+
+// Nothing is gained by more in one call, and no size overflows on its way through the kernel.
+constexpr std::size_t largest_transfer = std::size_t{1} << 30;
+// read(n) makes room as bytes arrive: n may be what a peer claims, and may be more than there is memory.
+constexpr std::size_t largest_growth = std::size_t{1} << 16;
+
+}  // namespace
+
+void TCPStream::close() noexcept {
+    if (socket_.close() && admission_) admission_->leave();
+}
+
+void TCPStream::shutdown() {
+    const detail::Socket::Use use(socket_);
+    const int result = use ? platform::shutdown(use.fd, SHUT_WR) : -EBADF;
+    if (result < 0 && result != -ENOTCONN) detail::throw_system_error(result, "shutdown");
+}
+
+std::size_t TCPStream::take_pending(std::span<char> to) noexcept {
+    const std::size_t size = std::min(to.size(), pending_.size());
+    const auto end = pending_.begin() + static_cast<std::ptrdiff_t>(size);
+    std::copy(pending_.begin(), end, to.begin());
+    pending_.erase(pending_.begin(), end);
+    return size;
+}
+
+std::ptrdiff_t TCPStream::receive(detail::Registration& registration, std::span<char> to) noexcept {
+    const std::size_t size = std::min(to.size(), largest_transfer);
+    std::ptrdiff_t result = 0;
+    do {
+        const detail::Socket::Use use(socket_);
+        if (!use) return -ECANCELED;
+        result = platform::recv(use.fd, to.data(), size, 0);
+    } while (result == -EINTR);
+    if (result == -EAGAIN) {
+        registration.readable = false;
+    } else if (result > 0) {
+        // A short read shows that the socket is empty: the next one waits without trying.
+        if (static_cast<std::size_t>(result) < size && !registration.sticky) registration.readable = false;
+    } else if (result == 0) {
+        result = broken_.load(std::memory_order_relaxed);
+    } else {
+        broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
+    }
+    return result;
+}
+
+std::ptrdiff_t TCPStream::send(std::span<const char> from) noexcept {
+    std::ptrdiff_t result = 0;
+    do {
+        const detail::Socket::Use use(socket_);
+        if (!use) return -ECANCELED;
+        result = platform::send(use.fd, from.data(), std::min(from.size(), largest_transfer), MSG_NOSIGNAL);
+    } while (result == -EINTR);
+    if (result > 0) {
+        // No read-modify-write: only the one writer counts.
+        bytes_sent_.store(bytes_sent() + static_cast<std::uint64_t>(result), std::memory_order_relaxed);
+    } else if (result == -ECONNRESET) {
+        // Told to the writer, it is not told again: without this, a read would see a clean end of stream.
+        broken_.store(-ECONNRESET, std::memory_order_relaxed);
+    }
+    return result;
+}
+
+namespace detail {
+
+bool Admission::may_enter(Chain& chain) noexcept {
+    const Lock lock(mutex_);
+    if (open_ < maximum_) return true;
+    waiting_ = &chain;
+    return false;
+}
+
+void Admission::enter() noexcept {
+    const Lock lock(mutex_);
+    ++open_;
+}
+
+void Admission::leave() noexcept {
+    const Lock lock(mutex_);
+    --open_;
+    // Posted under the lock: without this, the chain could be destroyed between the two.
+    if (Chain* const chain = std::exchange(waiting_, nullptr)) chain->worker->post(*chain);
+}
+
+bool Admission::withdraw(const Chain& chain) noexcept {
+    const Lock lock(mutex_);
+    return waiting_ == &chain && std::exchange(waiting_, nullptr);
+}
+
+void check_timeouts(const TCPStreamConfiguration& configuration) {
+    for (const auto timeout : {configuration.read_timeout, configuration.write_timeout}) {
+        if (timeout.count() >= 0) continue;
+        throw std::invalid_argument("acairo: a timeout in TCPStreamConfiguration is " + std::to_string(timeout.count()) +
+                                    " ns; it must be positive, or 0 for none");
+    }
+}
+
+ReadSome::ReadSome(TCPStream& stream, std::span<char> to) noexcept
+    : SocketOperation(stream.socket_, Direction::read, "read_some", stream.configuration_.read_timeout), stream_(&stream), to_(to) {}
+
+bool ReadSome::attempt() noexcept {
+    if (to_.empty()) return complete(Outcome::done);
+    received_ = stream_->take_pending(to_);
+    if (received_ != 0) return complete(Outcome::done);
+    Registration* const place = registration();
+    if (!place) return true;
+    if (!place->readable) return wait();
+    const std::ptrdiff_t result = stream_->receive(*place, to_);
+    if (result == -EAGAIN) return wait();
+    if (result == -ECANCELED) return complete(Outcome::cancelled);
+    if (result < 0) return fail(result, "recv");
+    received_ = static_cast<std::size_t>(result);
+    return complete(Outcome::done);
+}
+
+std::size_t ReadSome::await_resume() const {
+    rethrow();
+    return received_;
+}
+
+ReadExactly::ReadExactly(TCPStream& stream, std::size_t size) noexcept
+    : SocketOperation(stream.socket_, Direction::read, "read", stream.configuration_.read_timeout), stream_(&stream), size_(size) {}
+
+bool ReadExactly::attempt() noexcept {
+    std::vector<char>& pending = stream_->pending_;
+    while (pending.size() < size_) {
+        Registration* const place = registration();
+        if (!place) return true;
+        if (!place->readable) return wait();
+        const std::size_t before = pending.size();
+        try {
+            pending.resize(before + std::min(size_ - before, largest_growth));
+        } catch (const std::exception&) {
+            return complete(Outcome::no_memory);
+        }
+        const std::ptrdiff_t result = stream_->receive(*place, std::span(pending).subspan(before));
+        pending.resize(before + static_cast<std::size_t>(std::max<std::ptrdiff_t>(result, 0)));
+        if (result == -EAGAIN) return wait();
+        if (result == -ECANCELED) return complete(Outcome::cancelled);
+        if (result < 0) return fail(result, "recv");
+        if (result == 0) return deliver(true);
+    }
+    return deliver(false);
+}
+
+// While the direction is still claimed: without this, another reader could take the bytes first.
+bool ReadExactly::deliver(bool at_end) noexcept {
+    std::vector<char>& pending = stream_->pending_;
+    try {
+        if (at_end) {
+            before_end_ = std::make_shared<const std::vector<char>>(std::move(pending));
+        } else if (pending.size() == size_) {
+            received_ = std::move(pending);
+        } else {
+            received_.resize(size_);
+            stream_->take_pending(received_);
+            return complete(Outcome::done);
+        }
+        pending.clear();
+        return complete(Outcome::done);
+    } catch (const std::bad_alloc&) {
+        return complete(Outcome::no_memory);
+    }
+}
+
+std::vector<char> ReadExactly::await_resume() {
+    rethrow();
+    if (before_end_) throw EndOfStream(std::move(before_end_));
+    return std::move(received_);
+}
+
+WriteAll::WriteAll(TCPStream& stream, std::span<const char> from) noexcept
+    : SocketOperation(stream.socket_, Direction::write, "write", stream.configuration_.write_timeout), stream_(&stream), rest_(from) {}
+
+bool WriteAll::attempt() noexcept {
+    while (!rest_.empty()) {
+        const std::ptrdiff_t result = stream_->send(rest_);
+        if (result == -EAGAIN) return wait();
+        if (result == -ECANCELED) return complete(Outcome::cancelled);
+        if (result < 0) return fail(result, "send");
+        rest_ = rest_.subspan(static_cast<std::size_t>(result));
+    }
+    return complete(Outcome::done);
+}
+
+Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer) noexcept
+    : SocketOperation(stream->socket_, Direction::write, "connect"),
+      stream_(std::move(stream)),
+      peer_(peer) {}
+
+int Connect::start() noexcept {
+    const int fd = platform::socket(peer_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return fd;
+    stream_->socket_.open(fd);
+    if (stream_->configuration_.no_delay) {
+        if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1); result < 0) return result;
+    }
+    const int result = platform::connect(fd, peer_);
+    // After EINTR the attempt goes on; a second call would be another one.
+    return result == -EINTR ? -EINPROGRESS : result;
+}
+
+int Connect::progress() noexcept {
+    const Socket::Use use(*socket);
+    if (!use) return -ECANCELED;
+    int error = 0;
+    if (const int result = platform::getsockopt(use.fd, SOL_SOCKET, SO_ERROR, error); result < 0) return result;
+    if (error != 0) return -error;
+    // No error yet is not success: readiness may have been reported for something else.
+    platform::address peer;
+    const int result = platform::getpeername(use.fd, peer);
+    return result == -ENOTCONN ? -EINPROGRESS : result;
+}
+
+bool Connect::attempt() noexcept {
+    const int result = std::exchange(started_, true) ? progress() : start();
+    if (result == -EINPROGRESS) return wait();
+    if (result == -ECANCELED) return complete(Outcome::cancelled);
+    return result < 0 ? fail(result, "connect to ") : complete(Outcome::done);
+}
+
+std::shared_ptr<TCPStream> Connect::await_resume() {
+    rethrow(outcome_ == Outcome::failed ? to_text(peer_) : std::string());
+    return std::move(stream_);
+}
+
+}  // namespace detail
+
+detail::Connect TCPStream::connect(const std::shared_ptr<Executor>& executor, const std::string& address,
+                                   TCPStreamConfiguration configuration) {
+    detail::check_timeouts(configuration);
+    const platform::address peer = detail::parse_address(address);
+    return {std::make_shared<TCPStream>(Key{}, executor->state_, configuration), peer};
+}
+
+}  // namespace acairo::inline ACAIRO_WORLD

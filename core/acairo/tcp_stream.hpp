@@ -1,0 +1,183 @@
+// TCPStream: a connected socket. Each operation is an awaitable without a frame of its own.
+//
+// Threads: operations are awaited on a worker of the stream's executor and resume there. One reader and one writer may
+// wait at once, on different workers. close(), shutdown() and the addresses may be called from any thread. The stream
+// must outlive its operations.
+// Invariants:
+//   1. pending_ holds bytes that a read(n) received and did not deliver; the next read delivers them first. It belongs to
+//      whoever has claimed the read direction.
+//   2. bytes_sent_ counts what the kernel took, whatever became of the operation that sent it.
+#pragma once
+#include <acairo/socket.hpp>
+#include <span>
+
+namespace acairo::inline ACAIRO_WORLD {
+
+class Executor;
+class TCPStream;
+
+struct TCPStreamConfiguration {
+    // How long one operation may take, from its first wait on; 0: as long as it likes. When the time is over it throws
+    // TimedOut, and the stream stays usable.
+    std::chrono::nanoseconds read_timeout{0};
+    std::chrono::nanoseconds write_timeout{0};
+    // TCP_NODELAY: send what there is without waiting for more.
+    bool no_delay = true;
+};
+static_assert(std::is_trivially_destructible_v<TCPStreamConfiguration>);
+
+namespace detail {
+
+class Accept;
+
+// How many connections of a listener are open, and the accept that waits because they are too many. Any thread. A mutex,
+// because it is taken once for each connection, and because a chain must not leave its wait here while another thread is
+// about to post it.
+class Admission : Pinned {
+public:
+    explicit Admission(int maximum) noexcept : maximum_(maximum) {}
+    // False: there are too many, and `chain` is posted when one has left. Called by one accept at a time.
+    bool may_enter(Chain& chain) noexcept;
+    void enter() noexcept;
+    void leave() noexcept;
+    // For a chain that may_enter() refused. False: it has been posted.
+    bool withdraw(const Chain& chain) noexcept;
+
+private:
+    platform::mutex mutex_;
+    const int maximum_;
+    int open_ = 0;
+    Chain* waiting_ = nullptr;
+};
+
+class [[nodiscard]] ReadSome final : public SocketOperation {
+public:
+    ReadSome(TCPStream& stream, std::span<char> to) noexcept;
+    std::size_t await_resume() const;
+
+private:
+    bool attempt() noexcept override;
+    TCPStream* stream_;
+    std::span<char> to_;
+    std::size_t received_ = 0;
+};
+
+class [[nodiscard]] ReadExactly final : public SocketOperation {
+public:
+    ReadExactly(TCPStream& stream, std::size_t size) noexcept;
+    std::vector<char> await_resume();
+
+private:
+    bool attempt() noexcept override;
+    bool deliver(bool at_end) noexcept;
+    TCPStream* stream_;
+    std::size_t size_;
+    std::vector<char> received_;
+    std::shared_ptr<const std::vector<char>> before_end_;
+};
+
+class [[nodiscard]] WriteAll : public SocketOperation {
+public:
+    WriteAll(TCPStream& stream, std::span<const char> from) noexcept;
+    void await_resume() const { rethrow(); }
+
+private:
+    bool attempt() noexcept override;
+    TCPStream* stream_;
+    std::span<const char> rest_;
+};
+
+// Owns what it writes. The base's span survives moving the vector: a vector's elements do not move with it.
+class [[nodiscard]] WriteVector final : public WriteAll {
+public:
+    WriteVector(TCPStream& stream, std::vector<char> buffer) noexcept : WriteAll(stream, buffer), buffer_(std::move(buffer)) {}
+
+private:
+    std::vector<char> buffer_;
+};
+
+class [[nodiscard]] Connect final : public SocketOperation {
+public:
+    Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer) noexcept;
+    std::shared_ptr<TCPStream> await_resume();
+
+private:
+    bool attempt() noexcept override;
+    int start() noexcept;
+    int progress() noexcept;
+    std::shared_ptr<TCPStream> stream_;
+    platform::address peer_;
+    bool started_ = false;
+};
+
+// Throws std::invalid_argument for a negative timeout.
+void check_timeouts(const TCPStreamConfiguration& configuration);
+
+}  // namespace detail
+
+class TCPStream {
+    struct Key {};
+
+public:
+    // A connection to `address`, a text as for TCPListener::bind. Throws std::invalid_argument at once when it is none.
+    // Awaited, resumes on the task's worker and throws std::system_error (socket, connect, ...), Cancelled,
+    // std::bad_alloc. For a time limit: timeout(duration, TCPStream::connect(...)).
+    static detail::Connect connect(const std::shared_ptr<Executor>& executor, const std::string& address,
+                                   TCPStreamConfiguration configuration = {});
+
+    // Exactly `size` bytes. Throws EndOfStream, with what came before, when the peer ended the stream; Cancelled,
+    // TimedOut, std::system_error (recv, epoll_ctl), std::bad_alloc: then the bytes that had arrived stay in the stream,
+    // and the next read delivers them first. After a reset, reads give its error and never a clean end.
+    // After close(): std::system_error (bad_file_descriptor). While another read waits: std::logic_error.
+    detail::ReadExactly read(std::size_t size) noexcept { return {*this, size}; }
+    // Between 1 and `to.size()` bytes, as soon as there are any; 0: the peer ended the stream, or `to` is empty. `to` must
+    // live until then. Throws as read(), but no EndOfStream.
+    detail::ReadSome read_some(std::span<char> to) noexcept { return {*this, to}; }
+    // All of the bytes. Throws Cancelled, TimedOut, std::system_error (send, epoll_ctl): bytes_sent() tells how many
+    // were sent. Never SIGPIPE. After close() and while another write waits: as read().
+    detail::WriteVector write(std::vector<char> from) noexcept { return {*this, std::move(from)}; }
+    // As write(); `from` must live until then.
+    detail::WriteAll write_all(std::span<const char> from) noexcept { return {*this, from}; }
+
+    // Ends the sending direction: the peer reads what was sent and then the end of stream. Throws std::system_error
+    // (shutdown; bad_file_descriptor after close()). That the peer has already reset the connection is no error.
+    void shutdown();
+    // Closes the descriptor. Operations that wait complete with Cancelled. Any thread, any number of times.
+    void close() noexcept;
+
+    // "127.0.0.1:8080", "[::1]:8080". Throw std::system_error (getsockname, getpeername).
+    std::string local_address() const { return socket_.address_by(platform::getsockname, "getsockname"); }
+    std::string peer_address() const { return socket_.address_by(platform::getpeername, "getpeername"); }
+    // How many bytes the kernel has taken. Exact when no write is in progress.
+    std::uint64_t bytes_sent() const noexcept { return bytes_sent_.load(std::memory_order_relaxed); }
+
+    TCPStream(Key, std::shared_ptr<detail::State> state, TCPStreamConfiguration configuration) noexcept
+        : socket_(std::move(state)), configuration_(configuration) {}
+    TCPStream(const TCPStream&) = delete;
+    TCPStream& operator=(const TCPStream&) = delete;
+    ~TCPStream() { close(); }
+
+private:
+    friend class TCPListener;
+    friend class detail::Accept;
+    friend class detail::Connect;
+    friend class detail::ReadExactly;
+    friend class detail::ReadSome;
+    friend class detail::WriteAll;
+
+    // How many bytes were moved from pending_.
+    std::size_t take_pending(std::span<char> to) noexcept;
+    // One recv(2); EINTR is repeated. The socket's readiness is noted in `registration`.
+    std::ptrdiff_t receive(detail::Registration& registration, std::span<char> to) noexcept;
+    std::ptrdiff_t send(std::span<const char> from) noexcept;
+
+    mutable detail::Socket socket_;
+    const TCPStreamConfiguration configuration_;
+    std::vector<char> pending_;
+    platform::atomic<std::uint64_t> bytes_sent_{0};
+    // The error that broke the connection, -errno: the kernel reports it once, and an end of stream afterwards.
+    platform::atomic<std::int32_t> broken_{0};
+    std::shared_ptr<detail::Admission> admission_;
+};
+
+}  // namespace acairo::inline ACAIRO_WORLD

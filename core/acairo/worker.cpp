@@ -1,0 +1,162 @@
+// A worker's loop, and the only file that knows epoll.
+#include <acairo/executor.hpp>
+#include <new>
+
+namespace acairo::inline ACAIRO_WORLD::detail {
+namespace {
+
+constexpr std::uint32_t never_empty = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+constexpr std::uint32_t ends_read = EPOLLIN | never_empty;
+constexpr std::uint32_t ends_write = EPOLLOUT | EPOLLHUP | EPOLLERR;
+constexpr std::uint64_t wake_up_event = ~std::uint64_t{0};
+
+constexpr std::uint32_t events_of(Direction direction) noexcept {
+    // Writability only for who asked for it: without this, a reader would get an event more for each connection.
+    return direction == Direction::read ? std::uint32_t{EPOLLIN | EPOLLRDHUP | EPOLLPRI} : std::uint32_t{EPOLLOUT};
+}
+
+}  // namespace
+
+bool Registration::reports(Direction direction) const noexcept { return (events & events_of(direction)) != 0; }
+
+void Registration::wake(Direction direction) noexcept {
+    if (Chain* const chain = waiter(direction)) chain->interrupt();
+}
+
+void Registration::deliver() noexcept {
+    wake(Direction::read);
+    wake(Direction::write);
+    worker.recycle(*this);
+}
+
+void ReadyQueue::push(Message& chain) noexcept {
+    chain.next = nullptr;
+    (last_ ? last_->next : first_) = &chain;
+    last_ = &chain;
+    ++size_;
+}
+
+Message* ReadyQueue::pop() noexcept {
+    Message* const chain = first_;
+    if (chain) remove(*chain);
+    return chain;
+}
+
+void ReadyQueue::remove(Message& chain) noexcept {
+    Message* before = nullptr;
+    Message* found = first_;
+    for (; found && found != &chain; found = found->next) before = found;
+    if (!found) return;
+    (before ? before->next : first_) = found->next;
+    if (last_ == found) last_ = before;
+    --size_;
+}
+
+Worker::Worker(State& its_state) : state(its_state) {
+    epoll_ = platform::epoll_create1(EPOLL_CLOEXEC);
+    wake_up_ = epoll_ < 0 ? epoll_ : platform::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    // Edge-triggered and never read: each write is an edge, and its count would overflow after 2^64 of them.
+    platform::event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = wake_up_event}};
+    const int error = wake_up_ < 0 ? wake_up_ : platform::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_up_, &event);
+    if (error == 0) return;
+    if (wake_up_ >= 0) platform::close(wake_up_);
+    if (epoll_ >= 0) platform::close(epoll_);
+    throw_system_error(error, epoll_ < 0     ? "epoll_create1, for a worker"
+                              : wake_up_ < 0 ? "eventfd, to wake a worker"
+                                             : "epoll_ctl, for a worker's eventfd");
+}
+
+Worker::~Worker() {
+    platform::close(wake_up_);
+    platform::close(epoll_);
+}
+
+void Worker::post(Message& message) noexcept {
+    if (current() == this) return message.deliver();
+    if (inbox.push(message)) nudge();
+}
+
+void Worker::nudge() const noexcept {
+    int result = -EINTR;
+    while (result == -EINTR) result = platform::write_counter(wake_up_, 1);
+    // EAGAIN: the counter is full, so the worker has been woken already.
+    check(result >= 0 || result == -EAGAIN, "an eventfd can be written");
+}
+
+void Worker::run() noexcept {
+    platform::thread_slot() = this;
+    while (!state.ended()) {
+        int milliseconds = ready.size() != 0 ? 0 : timers.milliseconds_to_next();
+        if (milliseconds != 0 && !inbox.sleep()) milliseconds = 0;
+        poll(milliseconds);
+        inbox.deliver();
+        if (!timers.empty()) timers.expire(platform::now());
+        // As many as are ready now: without this, chains that wake one another would keep the worker from polling.
+        for (std::size_t left = ready.size(); left != 0; --left) {
+            Chain* const chain = static_cast<Chain*>(ready.pop());
+            if (chain && chain->run()) chain->finish();
+        }
+    }
+    platform::thread_slot() = nullptr;
+}
+
+void Worker::cancel_all() noexcept {
+    for (Registration& registration : registrations_) {
+        for (Chain* const chain : registration.waiters) {
+            if (chain) chain->cancel();
+        }
+    }
+    timers.expire(std::chrono::nanoseconds::max());
+}
+
+void Worker::poll(int milliseconds) noexcept {
+    const int count = platform::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), milliseconds);
+    check(count >= 0 || count == -EINTR, "epoll_wait of our own descriptor fails with EINTR only");
+    for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
+}
+
+void Worker::dispatch(const platform::event& event) noexcept {
+    if (event.data.u64 == wake_up_event) return;
+    Registration& registration = registrations_[static_cast<std::uint32_t>(event.data.u64)];
+    if (registration.generation != static_cast<std::uint32_t>(event.data.u64 >> 32)) return;
+    if (event.events & never_empty) registration.sticky = true;
+    if (event.events & ends_read) {
+        registration.readable = true;
+        registration.wake(Direction::read);
+    }
+    if (event.events & ends_write) registration.wake(Direction::write);
+}
+
+int Worker::control(int operation, int fd, Registration& registration, std::uint32_t events) const noexcept {
+    const std::uint64_t name = std::uint64_t{registration.generation} << 32 | registration.index;
+    platform::event event{.events = events | EPOLLET, .data = {.u64 = name}};
+    const int error = platform::epoll_ctl(epoll_, operation, fd, &event);
+    if (error == 0) registration.events = events;
+    return error;
+}
+
+Registration* Worker::add(int fd, Direction direction, int& error) noexcept {
+    try {
+        if (!free_) free_ = &registrations_.emplace_back(*this, static_cast<std::uint32_t>(registrations_.size()));
+    } catch (const std::bad_alloc&) {
+        error = -ENOMEM;
+        return nullptr;
+    }
+    error = control(EPOLL_CTL_ADD, fd, *free_, events_of(direction));
+    return error == 0 ? std::exchange(free_, free_->next_of_socket) : nullptr;
+}
+
+int Worker::extend(Registration& registration, int fd, Direction direction) noexcept {
+    const std::uint32_t events = registration.events | events_of(direction);
+    return events == registration.events ? 0 : control(EPOLL_CTL_MOD, fd, registration, events);
+}
+
+void Worker::recycle(Registration& registration) noexcept {
+    registration.readable = false;
+    registration.sticky = false;
+    registration.events = 0;
+    ++registration.generation;
+    registration.next_of_socket = std::exchange(free_, &registration);
+}
+
+}  // namespace acairo::inline ACAIRO_WORLD::detail

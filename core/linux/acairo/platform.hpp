@@ -1,0 +1,114 @@
+// The world as it is: the platform seam over std:: threads and Linux system calls. See <acairo/platform_contract.hpp>.
+#pragma once
+#define ACAIRO_WORLD linux_world
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <acairo/platform_contract.hpp>
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace acairo::inline ACAIRO_WORLD {
+
+struct platform {
+    using mutex = std::mutex;
+    using thread = std::thread;
+    using event = ::epoll_event;
+    template <class T>
+    using atomic = std::atomic<T>;
+
+    class condition_variable {
+    public:
+        void wait(mutex& held) {
+            std::unique_lock lock(held, std::adopt_lock);
+            condition_.wait(lock);
+            lock.release();
+        }
+        bool wait_until(mutex& held, std::chrono::nanoseconds deadline) {
+            std::unique_lock lock(held, std::adopt_lock);
+            const std::chrono::steady_clock::time_point instant{
+                std::chrono::duration_cast<std::chrono::steady_clock::duration>(deadline)};
+            const bool in_time = condition_.wait_until(lock, instant) == std::cv_status::no_timeout;
+            lock.release();
+            return in_time;
+        }
+        void notify_all() noexcept { condition_.notify_all(); }
+
+    private:
+        std::condition_variable condition_;
+    };
+
+    // A socket address of either family, with the length that the system calls want.
+    struct address {
+        ::sockaddr_storage storage{};
+        ::socklen_t length = sizeof(::sockaddr_storage);
+        ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
+    };
+
+    static std::chrono::nanoseconds now() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
+    static std::thread::id this_thread() noexcept { return std::this_thread::get_id(); }
+    [[gnu::noinline]] static void*& thread_slot() noexcept {
+        static constinit thread_local void* slot = nullptr;
+        return slot;
+    }
+
+    static int socket(int family, int type, int protocol) noexcept { return checked(::socket(family, type, protocol)); }
+    static int bind(int fd, address& to) noexcept { return checked(::bind(fd, to.get(), to.length)); }
+    static int listen(int fd, int backlog) noexcept { return checked(::listen(fd, backlog)); }
+    static int accept4(int fd, int flags) noexcept { return checked(::accept4(fd, nullptr, nullptr, flags)); }
+    static int connect(int fd, address& to) noexcept { return checked(::connect(fd, to.get(), to.length)); }
+    static std::ptrdiff_t recv(int fd, void* to, std::size_t size, int flags) noexcept {
+        return checked(::recv(fd, to, size, flags));
+    }
+    static std::ptrdiff_t send(int fd, const void* from, std::size_t size, int flags) noexcept {
+        return checked(::send(fd, from, size, flags));
+    }
+    static int shutdown(int fd, int how) noexcept { return checked(::shutdown(fd, how)); }
+    static int close(int fd) noexcept { return checked(::close(fd)); }
+    static int setsockopt(int fd, int level, int name, int value) noexcept {
+        return checked(::setsockopt(fd, level, name, &value, sizeof value));
+    }
+    static int getsockopt(int fd, int level, int name, int& value) noexcept {
+        ::socklen_t size = sizeof value;
+        return checked(::getsockopt(fd, level, name, &value, &size));
+    }
+    static int getsockname(int fd, address& local) noexcept {
+        return checked(::getsockname(fd, local.get(), &local.length));
+    }
+    static int getpeername(int fd, address& peer) noexcept { return checked(::getpeername(fd, peer.get(), &peer.length)); }
+    static int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); }
+    static int epoll_ctl(int epoll, int operation, int fd, event* wanted) noexcept {
+        return checked(::epoll_ctl(epoll, operation, fd, wanted));
+    }
+    static int epoll_wait(int epoll, event* events, int size, int milliseconds) noexcept {
+        return checked(::epoll_wait(epoll, events, size, milliseconds));
+    }
+    static int eventfd(unsigned initial, int flags) noexcept { return checked(::eventfd(initial, flags)); }
+    static int write_counter(int fd, std::uint64_t value) noexcept {
+        return static_cast<int>(checked(::write(fd, &value, sizeof value)));
+    }
+    static std::uint64_t open_descriptors_limit() noexcept {
+        ::rlimit limit{};
+        return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+    }
+
+private:
+    template <class R>
+    static R checked(R result) noexcept {
+        return result < 0 ? static_cast<R>(-errno) : result;
+    }
+};
+
+static_assert(contract::Platform<platform>);
+
+}  // namespace acairo::inline ACAIRO_WORLD
