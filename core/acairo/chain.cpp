@@ -17,30 +17,30 @@ bool Chain::run_tasks() noexcept {
     Runner runner{leaf_, false};
     runner_ = &runner;
     const bool pinned = worker != nullptr;
-    while (PromiseBase* const task = std::exchange(runner.next, nullptr)) task->frame.resume();
+    while (Frame* const task = std::exchange(runner.next, nullptr)) task->handle.resume();
     // Without a worker, another thread may run the chain by now: only the runner, on this stack, is ours.
     if (pinned) runner_ = nullptr;
     return runner.ended;
 }
 
-void Chain::set_root(PromiseBase& root) noexcept {
+void Chain::set_root(Frame& root) noexcept {
     root.chain = this;
     leaf_ = &root;
 }
 
-void Chain::descend(AwaitTaskBase& awaiter) noexcept {
-    set_root(*awaiter.child);
-    leaf_->awaiter = &awaiter;
+void Chain::descend(Awaiting& awaiting) noexcept {
+    set_root(*awaiting.child);
+    leaf_->awaiting = &awaiting;
     runner_->next = leaf_;
 }
 
-void Chain::ascend(PromiseBase& ended) noexcept {
+void Chain::ascend(Frame& ended) noexcept {
     check(leaf_ == &ended, "only the leaf of a chain can end");
-    if (!ended.awaiter) {
+    if (!ended.awaiting) {
         runner_->ended = true;
         return;
     }
-    leaf_ = ended.awaiter->parent;
+    leaf_ = ended.awaiting->parent;
     if (spend()) {
         yield();
     } else {
@@ -118,6 +118,7 @@ void Chain::resume_from_anywhere() noexcept {
 
 // Takes a suspended chain out of everything that could still resume it.
 void Chain::leave() noexcept {
+    check(runner_ == nullptr, "a task is not destroyed by the chain that it runs in");
     check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
     if (operation_) {
         // Not withdrawn: it is in the inbox, and must come out of it before it is destroyed.
@@ -132,33 +133,39 @@ void Chain::leave() noexcept {
     worker->ready.remove(*this);
 }
 
-void Chain::destroy(PromiseBase& top) noexcept {
-    if (top.frame.done()) {
-        // Ended: there is nothing below it, and whoever awaits it is already on its way.
+void Chain::destroy(Frame& top) noexcept {
+    const auto destroy_one = [](Frame& frame) {
+        Frame* const parent = frame.awaiting ? frame.awaiting->parent : nullptr;
+        if (parent) frame.awaiting->child = nullptr;
+        frame.owner->frame = nullptr;
+        frame.handle.destroy();
+        return parent;
+    };
+    failure = nullptr;
+    if (top.handle.done()) {
+        // There is nothing below it, and whoever awaits it is already on its way.
         if (leaf_ == &top) leaf_ = nullptr;
-        failure = nullptr;
-        top.owner->promise = nullptr;
-        if (top.awaiter) top.awaiter->child = nullptr;
-        top.frame.destroy();
+        destroy_one(top);
         return;
     }
-    if (worker) {
-        check(runner_ == nullptr, "a task is not destroyed by the chain that it runs in");
-        leave();
-    }
-    failure = nullptr;
-    PromiseBase* awaiting = nullptr;
-    for (PromiseBase* task = leaf_; task; task = awaiting) {
-        const bool last = task == &top;
-        awaiting = task->awaiter ? task->awaiter->parent : nullptr;
-        if (task->awaiter) task->awaiter->child = nullptr;
-        task->owner->promise = nullptr;
-        task->frame.destroy();
-        if (last) break;
-    }
-    leaf_ = awaiting;
+    if (worker) leave();
+    for (const Frame* last = nullptr; last != &top; leaf_ = destroy_one(*leaf_)) last = leaf_;
     // The task that awaited `top` goes on, with Cancelled.
-    if (leaf_ && worker) worker->ready.push(*this);
+    if (leaf_ && worker) yield();
+}
+
+TaskOwner& TaskOwner::operator=(TaskOwner&& other) noexcept {
+    if (this == &other) return *this;
+    reset();
+    frame = std::exchange(other.frame, nullptr);
+    if (frame) frame->owner = this;
+    return *this;
+}
+
+void TaskOwner::reset() noexcept {
+    if (!frame) return;
+    if (frame->chain) return frame->chain->destroy(*frame);
+    std::exchange(frame, nullptr)->handle.destroy();
 }
 
 Chain& with_worker(Chain* chain) {

@@ -15,16 +15,53 @@
 //      outcome wins.
 //   4. Operation::begin() is called once; when it did not throw, end() is called once, after the outcome is known or when
 //      the frame is destroyed.
+//   5. A frame has one owner, a TaskOwner, and both know each other; a frame is destroyed once, through it.
 #pragma once
 #include <acairo/worker.hpp>
 #include <coroutine>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
+struct Awaiting;
 class Operation;
-struct AwaitTaskBase;
-struct PromiseBase;
-struct Scope;
+struct TaskOwner;
+
+// What a chain knows of a task: its promise begins with it.
+struct Frame : Pinned {
+    explicit Frame(std::coroutine_handle<> self) noexcept : handle(self) {}
+    Chain* chain = nullptr;        // null until the task is started
+    Awaiting* awaiting = nullptr;  // in the frame of the task that awaits this one; null at a root
+    TaskOwner* owner = nullptr;
+    std::coroutine_handle<> handle;
+};
+
+// One task awaits another.
+struct Awaiting : Pinned {
+    Frame* child = nullptr;
+    Frame* parent = nullptr;
+};
+
+// Owns a frame, or nothing.
+struct TaskOwner {
+    TaskOwner() = default;
+    explicit TaskOwner(Frame& owned) noexcept : frame(&owned) { owned.owner = this; }
+    TaskOwner(TaskOwner&& other) noexcept { *this = std::move(other); }
+    TaskOwner& operator=(TaskOwner&& other) noexcept;
+    ~TaskOwner() { reset(); }
+    // Destroys the frame and everything below it. A frame that is suspended in a chain must be destroyed on the chain's
+    // worker; a task that awaits it goes on with Cancelled.
+    void reset() noexcept;
+    Frame* frame = nullptr;
+};
+
+// A part of a chain in which a stop may be requested: from the coroutine that opened it down to the leaf.
+struct Scope : Pinned {
+    explicit Scope(Chain& its_chain) noexcept;
+    ~Scope();
+    virtual bool requested() const noexcept = 0;
+    Chain& chain;
+    Scope* const outer;
+};
 
 class Chain : public Message, public Timer {
 public:
@@ -35,8 +72,8 @@ public:
     // After run() was true: takes the root's result; may destroy the chain.
     virtual void finish() noexcept = 0;
     // The leaf awaits a task; a task has ended.
-    void descend(AwaitTaskBase& awaiter) noexcept;
-    void ascend(PromiseBase& ended) noexcept;
+    void descend(Awaiting& awaiting) noexcept;
+    void ascend(Frame& ended) noexcept;
 
     // True when the chain has had its budget of completions, and must go to the back of the ready queue: yield().
     bool spend() noexcept { return worker && --budget_ <= 0; }
@@ -53,7 +90,7 @@ public:
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
     void resume_from_anywhere() noexcept;
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.
-    void destroy(PromiseBase& top) noexcept;
+    void destroy(Frame& top) noexcept;
     void deliver() noexcept final;
 
     Worker* const worker;
@@ -67,14 +104,14 @@ protected:
     // The root task of a chain without a worker has ended on a thread that resumed it.
     virtual void finish_elsewhere() noexcept {}
     bool run_tasks() noexcept;
-    void set_root(PromiseBase& root) noexcept;
-    PromiseBase* leaf_ = nullptr;
+    void set_root(Frame& root) noexcept;
+    Frame* leaf_ = nullptr;
 
 private:
     // Where the running leaf says who comes next: on the stack of the thread that runs the chain, because a chain
     // without a worker may be taken up by another thread before run_tasks() has seen that its leaf was suspended.
     struct Runner {
-        PromiseBase* next;
+        Frame* next;
         bool ended;
     };
     void expire() noexcept final;
@@ -87,15 +124,8 @@ private:
     bool parked_ = false;
 };
 
-// A part of a chain in which a stop may be requested: from the coroutine that opened it down to the leaf.
-struct Scope : Message {
-    explicit Scope(Chain& its_chain) noexcept : chain(its_chain), outer(its_chain.scope) { chain.scope = this; }
-    ~Scope() { chain.scope = outer; }
-    virtual bool requested() const noexcept = 0;
-    void deliver() noexcept override { chain.cancel(); }
-    Chain& chain;
-    Scope* const outer;
-};
+inline Scope::Scope(Chain& its_chain) noexcept : chain(its_chain), outer(std::exchange(its_chain.scope, this)) {}
+inline Scope::~Scope() { chain.scope = outer; }
 
 // The chain itself; throws std::logic_error when there is none, or it has no worker.
 Chain& with_worker(Chain* chain);

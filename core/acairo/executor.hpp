@@ -78,8 +78,8 @@ private:
     bool begin() noexcept override {
         try {
             task_ = callable_();
-            if (!task_.owner_.promise) throw std::logic_error("acairo: the callable returned a task that was moved from or awaited");
-            set_root(*task_.owner_.promise);
+            if (!task_.owner_.frame) throw std::logic_error("acairo: the callable returned a task that was moved from or awaited");
+            set_root(*task_.owner_.frame);
             return true;
         } catch (...) {
             failure = std::current_exception();

@@ -11,11 +11,10 @@
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
-class Bridge {
-public:
+struct Bridge {
     struct promise_type {
         explicit promise_type(Chain& bridged) noexcept : chain(&bridged) {}
-        [[gnu::noinline]] Bridge get_return_object() noexcept { return Bridge(std::coroutine_handle<promise_type>::from_promise(*this)); }
+        [[gnu::noinline]] Bridge get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
         std::suspend_always initial_suspend() const noexcept { return {}; }
         // The chain is posted when the bridge is suspended for good: from then on the worker may destroy it, even while
         // this call is still on its way out.
@@ -28,18 +27,7 @@ public:
         Chain* chain;
     };
 
-    Bridge() = default;
-    Bridge(Bridge&& other) noexcept : frame(std::exchange(other.frame, nullptr)) {}
-    Bridge& operator=(Bridge&& other) noexcept {
-        std::swap(frame, other.frame);
-        return *this;
-    }
-    ~Bridge() { if (frame) frame.destroy(); }
-
     std::coroutine_handle<> frame;
-
-private:
-    explicit Bridge(std::coroutine_handle<> its_frame) noexcept : frame(its_frame) {}
 };
 
 // The bridge's whole body. May throw std::bad_alloc.
@@ -62,12 +50,12 @@ using AwaitResult = decltype(std::declval<std::remove_reference_t<AwaiterOf<A>>&
 
 // `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
 template <class A>
-struct [[nodiscard]] ForeignAwaiter {
+struct [[nodiscard]] ForeignAwaiter : Pinned {
     ForeignAwaiter(Chain& its_chain, A&& awaitable) : chain(its_chain), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
+    ~ForeignAwaiter() { if (bridge) bridge.destroy(); }
     bool await_ready() { return awaiter.await_ready(); }
     bool await_suspend(std::coroutine_handle<>) {
-        bridge = bridge_to(chain);
-        const std::coroutine_handle<> frame = bridge.frame;
+        const std::coroutine_handle<> frame = bridge = bridge_to(chain).frame;
         using Suspended = decltype(awaiter.await_suspend(frame));
         // Nothing of this object is touched after the call: a chain without a worker may already be elsewhere.
         if constexpr (std::is_void_v<Suspended>) {
@@ -85,7 +73,7 @@ struct [[nodiscard]] ForeignAwaiter {
 
     Chain& chain;
     AwaiterOf<A> awaiter;
-    Bridge bridge;
+    std::coroutine_handle<> bridge;
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

@@ -1,7 +1,8 @@
-// The one door between a worker and every other thread: a lock-free list of messages, many writers, one reader.
+// The one door between a worker and every other thread, and the queue behind it.
 //
+// Threads: push() from any thread; everything else on the worker.
 // Invariants:
-//   1. A message is in at most one inbox, at most once, and is delivered on the inbox's worker.
+//   1. A message is in at most one inbox or queue, at most once, and is delivered on the inbox's worker.
 //   2. The word holds null (awake, nothing to read), the sleeping mark (asleep, nothing to read), or the newest
 //      message. Each change is one read-modify-write on that word, so that a message that arrives while the worker
 //      goes to sleep is either seen by sleep() or told by push() that it must wake the worker: no wake-up is lost.
@@ -16,9 +17,10 @@ struct Message : Pinned {
     Message* next = nullptr;
 };
 
+// A list of messages: many writers, one reader, no lock.
 class Inbox {
 public:
-    // Any thread. True: the worker sleeps, and the caller must wake it.
+    // True: the worker sleeps, and the caller must wake it.
     bool push(Message& message) noexcept {
         Message* newest = word_.load(std::memory_order_relaxed);
         do {
@@ -28,13 +30,13 @@ public:
         return newest == sleeping();
     }
 
-    // The worker only. True: from now on the next push() must wake. False: there is something to read first.
+    // True: from now on the next push() must wake. False: there is something to read first.
     bool sleep() noexcept {
         Message* newest = nullptr;
         return word_.compare_exchange_strong(newest, sleeping(), std::memory_order_relaxed, std::memory_order_relaxed);
     }
 
-    // The worker only. Ends the sleep and delivers everything, oldest first.
+    // Ends the sleep and delivers everything, oldest first.
     void deliver() noexcept {
         // Acquire: the other half of push()'s release.
         Message* newest = word_.exchange(nullptr, std::memory_order_acquire);
@@ -50,6 +52,38 @@ private:
     Message* sleeping() noexcept { return reinterpret_cast<Message*>(this); }
 
     platform::atomic<Message*> word_{nullptr};
+};
+
+// The chains that can run, in their order. (A chain is a message: only one of the two lists has it.)
+class ReadyQueue {
+public:
+    std::size_t size() const noexcept { return size_; }
+    void push(Message& chain) noexcept {
+        chain.next = nullptr;
+        *(last_ ? &last_->next : &first_) = &chain;
+        last_ = &chain;
+        ++size_;
+    }
+    Message* pop() noexcept {
+        Message* const chain = first_;
+        if (chain) remove(*chain);
+        return chain;
+    }
+    // Nothing happens when it is not there.
+    void remove(Message& chain) noexcept {
+        Message* before = nullptr;
+        Message* at = first_;
+        while (at && at != &chain) before = std::exchange(at, at->next);
+        if (!at) return;
+        *(before ? &before->next : &first_) = at->next;
+        if (last_ == at) last_ = before;
+        --size_;
+    }
+
+private:
+    Message* first_ = nullptr;
+    Message* last_ = nullptr;
+    std::size_t size_ = 0;
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

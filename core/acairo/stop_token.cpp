@@ -35,9 +35,6 @@ void StopLink::unsubscribe() noexcept {
     while (state->running == this) state->callback_ended.wait(state->mutex);
 }
 
-// Acquire: without this, a task that sees the request could miss what the requester wrote before it.
-bool StopState::is_requested() const noexcept { return requested.load(std::memory_order_acquire) != 0; }
-
 bool StopState::request() noexcept {
     const Lock lock(mutex);
     if (is_requested()) return false;
@@ -58,12 +55,6 @@ bool StopState::request() noexcept {
 }
 
 }  // namespace detail
-
-StopToken StopSource::get_token() const noexcept {
-    StopToken token;
-    token.state_ = state_;
-    return token;
-}
 
 bool StopSource::request_stop() const noexcept {
     // A copy: without this, a callback that destroys this source would free the state under request().

@@ -2,10 +2,8 @@
 // not be default-constructible.
 //
 // Threads: a task runs on the worker of its chain; a Task object that has started is moved and destroyed there too.
-// Invariants:
-//   1. A frame has one owner, a TaskOwner, and both know each other; a frame is destroyed once, through it.
-//   2. A task's frame is destroyed as soon as its awaiter has taken the result: a chain of completed tasks does not
-//      stand around to be destroyed recursively.
+// Invariant: a task's frame is destroyed as soon as its awaiter has taken the result: a chain of completed tasks does not
+// stand around to be destroyed recursively.
 #pragma once
 #include <acairo/foreign.hpp>
 #include <concepts>
@@ -18,7 +16,6 @@ class Task;
 
 namespace detail {
 
-struct AwaitTaskBase;
 template <class T>
 struct AwaitFromForeign;
 template <class F, class End>
@@ -27,21 +24,8 @@ class Root;
 // What a task awaits to get the chain that it runs in.
 struct ThisChain {};
 
-// Owns a frame, or nothing.
-struct TaskOwner {
-    TaskOwner() = default;
-    explicit TaskOwner(PromiseBase& owned) noexcept;
-    TaskOwner(TaskOwner&& other) noexcept;
-    TaskOwner& operator=(TaskOwner&& other) noexcept;
-    ~TaskOwner() { reset(); }
-    // Destroys the frame and everything below it. A frame that is suspended in a chain must be destroyed on the chain's
-    // worker; a task that awaits it goes on with Cancelled.
-    void reset() noexcept;
-
-    PromiseBase* promise = nullptr;
-};
-
-struct PromiseBase : Pinned {
+struct PromiseBase : Frame {
+    using Frame::Frame;
     struct Final : std::suspend_always {
         template <class Promise>
         void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
@@ -50,7 +34,6 @@ struct PromiseBase : Pinned {
         }
     };
 
-    explicit PromiseBase(std::coroutine_handle<> self) noexcept : frame(self) {}
     std::suspend_always initial_suspend() const noexcept { return {}; }
     Final final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { chain->failure = std::current_exception(); }
@@ -76,11 +59,6 @@ struct PromiseBase : Pinned {
             return ForeignAwaiter<A&&>(*chain, std::forward<A>(awaitable));
         }
     }
-
-    Chain* chain = nullptr;            // null until the task is started
-    AwaitTaskBase* awaiter = nullptr;  // in the frame of the task that awaits this one; null at a root
-    TaskOwner* owner = nullptr;
-    std::coroutine_handle<> frame;
 };
 
 template <class T>
@@ -111,34 +89,25 @@ struct Promise<void> final : PromiseBase {
     void take() const noexcept {}
 };
 
+// Throws std::logic_error when there is no task, or it was awaited.
+Frame* startable(Frame* task);
+// Destroys the owner's frame and rethrows its chain's exception, when there is one.
+void rethrow(Chain& chain, TaskOwner& owner);
+
 // A task that awaits a task, in the frame of the one that awaits.
-struct AwaitTaskBase : Pinned {
-    explicit AwaitTaskBase(PromiseBase* to_await);  // throws std::logic_error when there is none, or it was awaited
+template <class T>
+struct [[nodiscard]] AwaitTask final : Awaiting {
+    explicit AwaitTask(Frame* task) { child = startable(task); }
     bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    void await_suspend(std::coroutine_handle<Promise> waiting) noexcept {
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> waiting) noexcept {
         parent = &waiting.promise();
         parent->chain->descend(*this);
     }
-    // Rethrows the child's exception; throws Cancelled when the child was destroyed. The frame is gone then.
-    void rethrow() const;
-
-    PromiseBase* child;
-    PromiseBase* parent = nullptr;
-};
-
-// Destroys a frame after its result has been taken.
-struct ResetAfter {
-    TaskOwner& owner;
-    ~ResetAfter() { owner.reset(); }
-};
-
-template <class T>
-struct [[nodiscard]] AwaitTask final : AwaitTaskBase {
-    using AwaitTaskBase::AwaitTaskBase;
     T await_resume() {
-        rethrow();
-        const ResetAfter reset{*child->owner};
+        if (!child) throw Cancelled();
+        rethrow(*parent->chain, *child->owner);
+        const TaskOwner destroyed_after_the_result = std::move(*child->owner);
         return static_cast<Promise<T>*>(child)->take();
     }
 };
@@ -157,7 +126,7 @@ public:
     Task() = default;
     // For a foreign coroutine: the task runs on the thread that awaits it and has no executor, so the first read, write,
     // accept, sleep, timeout or stop token in it is a std::logic_error.
-    auto operator co_await() && { return detail::AwaitFromForeign<T>(owner_.promise); }
+    auto operator co_await() && { return detail::AwaitFromForeign<T>(owner_.frame); }
 
 private:
     friend promise_type;
@@ -172,34 +141,29 @@ namespace detail {
 
 template <class T>
 auto PromiseBase::await_transform(Task<T>&& task) {
-    return AwaitTask<T>(task.owner_.promise);
+    return AwaitTask<T>(task.owner_.frame);
 }
 
 // A foreign coroutine that awaits a task, in its frame: the task's chain is here, and has no worker.
-struct AwaitFromForeignBase : Chain {
-    explicit AwaitFromForeignBase(PromiseBase* to_await);  // throws std::logic_error as AwaitTaskBase does
-    ~AwaitFromForeignBase() { if (leaf_) root->owner->reset(); }
+template <class T>
+struct [[nodiscard]] AwaitFromForeign final : Chain {
+    explicit AwaitFromForeign(Frame* task) : Chain(nullptr), root(startable(task)) { set_root(*root); }
+    ~AwaitFromForeign() { if (leaf_) root->owner->reset(); }
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
         waiting = handle;
         return !run_tasks();
     }
-    void rethrow();
+    T await_resume() {
+        rethrow(*this, *root->owner);
+        return static_cast<Promise<T>*>(root)->take();
+    }
     void finish() noexcept override { impossible(); }
     bool begin() noexcept override { impossible(); }
     void finish_elsewhere() noexcept override { waiting.resume(); }
 
-    PromiseBase* const root;
+    Frame* const root;
     std::coroutine_handle<> waiting;
-};
-
-template <class T>
-struct [[nodiscard]] AwaitFromForeign final : AwaitFromForeignBase {
-    using AwaitFromForeignBase::AwaitFromForeignBase;
-    T await_resume() {
-        rethrow();
-        return static_cast<Promise<T>*>(root)->take();
-    }
 };
 
 }  // namespace detail

@@ -23,7 +23,7 @@ private:
 };
 
 // Ends the waits below it when a stop is requested. Throws std::logic_error in a chain without a worker.
-struct TokenScope final : Scope {
+struct TokenScope final : Scope, Message {
     TokenScope(Chain& in, StopToken its_token) : Scope(with_worker(&in)), token(std::move(its_token)) { callback.emplace(token, Post{*this}); }
     ~TokenScope() {
         callback.reset();
@@ -33,7 +33,7 @@ struct TokenScope final : Scope {
     bool requested() const noexcept override { return token.stop_requested(); }
     void deliver() noexcept override {
         delivered = true;
-        Scope::deliver();
+        chain.cancel();
     }
 
     // On the worker it is delivered at once, else through the inbox: who requests a stop never resumes anything.

@@ -29,29 +29,6 @@ void Registration::deliver() noexcept {
     worker.recycle(*this);
 }
 
-void ReadyQueue::push(Message& chain) noexcept {
-    chain.next = nullptr;
-    (last_ ? last_->next : first_) = &chain;
-    last_ = &chain;
-    ++size_;
-}
-
-Message* ReadyQueue::pop() noexcept {
-    Message* const chain = first_;
-    if (chain) remove(*chain);
-    return chain;
-}
-
-void ReadyQueue::remove(Message& chain) noexcept {
-    Message* before = nullptr;
-    Message* found = first_;
-    for (; found && found != &chain; found = found->next) before = found;
-    if (!found) return;
-    (before ? before->next : first_) = found->next;
-    if (last_ == found) last_ = before;
-    --size_;
-}
-
 Worker::Worker(State& its_state) : state(its_state) {
     epoll_ = platform::epoll_create1(EPOLL_CLOEXEC);
     wake_up_ = epoll_ < 0 ? epoll_ : platform::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -53,20 +53,6 @@ struct Registration final : Message {
     bool sticky = false;
 };
 
-// The chains that can run, in their order.
-class ReadyQueue {
-public:
-    std::size_t size() const noexcept { return size_; }
-    void push(Message& chain) noexcept;
-    Message* pop() noexcept;
-    void remove(Message& chain) noexcept;  // nothing happens when it is not there
-
-private:
-    Message* first_ = nullptr;
-    Message* last_ = nullptr;
-    std::size_t size_ = 0;
-};
-
 class Worker : Pinned {
 public:
     // Throws std::system_error when there is no descriptor or memory for it.

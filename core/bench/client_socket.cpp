@@ -1,3 +1,4 @@
+// One client: connecting, sending, receiving and checking one message at a time. One thread.
 #include "client_socket.hpp"
 
 #include <arpa/inet.h>
@@ -91,8 +92,7 @@ bool ClientSocket::advance(Message& message) {
         const ssize_t result = ::recv(fd_, message.in.data(), message.in.size(), 0);
         if (result < 0 && errno == EAGAIN) return false;
         require(result >= 0, "recv");
-        if (result == 0)
-            throw std::runtime_error("the server closed a connection in the middle of a message");
+        if (result == 0) throw std::runtime_error("the server closed a connection in the middle of a message");
         const auto count = static_cast<std::size_t>(result);
         if (received_ == 0 && count >= sizeof(Stamp)) check_stamp(message.in.data());
         received_ += count;

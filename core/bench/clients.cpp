@@ -1,3 +1,4 @@
+// The loop over all clients, which both kinds of load share, and what they do differently. One thread.
 #include "clients.hpp"
 
 #include <algorithm>
@@ -21,8 +22,8 @@ protected:
     Load run_from(std::size_t first, std::chrono::nanoseconds duration) {
         Load load;
         // Without this: the vector's growth would stand in some message's latency.
-        load.latencies.reserve(static_cast<std::size_t>(std::chrono::duration<double>(duration).count() *
-                                                        expected_messages_per_second));
+        load.latencies.reserve(
+            static_cast<std::size_t>(std::chrono::duration<double>(duration).count() * expected_messages_per_second));
         const Clock::time_point start = Clock::now();
         for (ClientSocket& socket : std::span(sockets_).subspan(first)) begin(socket, Clock::now());
         for (std::size_t under_way = sockets_.size() - first; under_way > 0;) {
@@ -54,8 +55,7 @@ protected:
 
 class EchoClients final : public Sockets {
 public:
-    EchoClients(std::uint16_t port, int connections, std::size_t message_bytes)
-        : Sockets(port, message_bytes) {
+    EchoClients(std::uint16_t port, int connections, std::size_t message_bytes) : Sockets(port, message_bytes) {
         // One after the other, each with an echo before the next. Without this: more would wait to be
         // accepted than the backlog holds, and servers whose connections share a buffer would mix up their
         // bytes.
@@ -72,10 +72,8 @@ private:
 
 class ChurnClients final : public Sockets {
 public:
-    ChurnClients(std::uint16_t port, int connections, std::size_t message_bytes)
-        : Sockets(port, message_bytes) {
-        for (int index = 0; index < connections; ++index)
-            sockets_.emplace_back(static_cast<std::uint32_t>(index));
+    ChurnClients(std::uint16_t port, int connections, std::size_t message_bytes) : Sockets(port, message_bytes) {
+        for (int index = 0; index < connections; ++index) sockets_.emplace_back(static_cast<std::uint32_t>(index));
     }
 
 private:

@@ -1,3 +1,4 @@
+// The order in which everything is measured, and what is said meanwhile.
 #include "comparison.hpp"
 
 #include <fmt/core.h>
@@ -24,9 +25,7 @@ constexpr int width = 70;
 }  // namespace
 
 Progress::Progress()
-    : on_terminal_(::isatty(STDERR_FILENO) == 1),
-      start_(std::chrono::steady_clock::now()),
-      next_line_(start_) {}
+    : on_terminal_(::isatty(STDERR_FILENO) == 1), start_(std::chrono::steady_clock::now()), next_line_(start_) {}
 
 Progress::~Progress() {
     if (on_terminal_) fmt::print(stderr, "\r{:{}}\r", "", width);
@@ -43,8 +42,7 @@ void Progress::operator()(const std::string& what) {
     }
 }
 
-Comparison::Comparison(const std::vector<std::string>& only, const Placement& placement)
-    : placement_(placement) {
+Comparison::Comparison(const std::vector<std::string>& only, const Placement& placement) : placement_(placement) {
     placement_.pin_driver();
     for (const ServerKind& server : all_servers) {
         if (is_built(server))
@@ -61,8 +59,7 @@ Comparison::Comparison(const std::vector<std::string>& only, const Placement& pl
 
 // `measure` for one server in one cell, after saying so; what it throws then names them.
 template <class Measure>
-auto Comparison::announced(const std::string& doing, const Cell& cell, const ServerKind& server,
-                           Measure measure) {
+auto Comparison::announced(const std::string& doing, const Cell& cell, const ServerKind& server, Measure measure) {
     progress_(fmt::format("{}: {}, {}", doing, cell.name, server.name));
     try {
         return measure();

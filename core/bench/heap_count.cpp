@@ -1,3 +1,4 @@
+// The replaced malloc and its relatives; any thread. free stays glibc's: what is handed out is from its heap.
 #include "heap_count.hpp"
 
 #include <cerrno>
@@ -16,15 +17,12 @@ namespace {
 constinit bench::HeapCount before_main;
 constinit std::atomic<bench::HeapCount*> current{&before_main};
 
-void count() noexcept {
-    current.load(std::memory_order_relaxed)->allocations.fetch_add(1, std::memory_order_relaxed);
-}
+void count() noexcept { current.load(std::memory_order_relaxed)->allocations.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
 void bench::count_heap_into(HeapCount* count) noexcept { current.store(count, std::memory_order_relaxed); }
 
-// free is glibc's: what is handed out came from its own heap.
 extern "C" {
 
 void* malloc(std::size_t size) noexcept {

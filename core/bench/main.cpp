@@ -29,17 +29,13 @@ std::vector<std::string> cell_names() {
 }
 
 void declare(CLI::App& app, Options& options) {
-    app.add_option("--rounds", options.rounds, "rounds of timing")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 1000));
+    app.add_option("--rounds", options.rounds, "rounds of timing")->capture_default_str()->check(CLI::Range(1, 1000));
     app.add_option("--seconds", options.seconds, "of load for each server, cell and round")
         ->capture_default_str()
         ->check(CLI::Range(0.01, 60.0));
-    app.add_option("--only", options.only, "only this cell (may be repeated)")
-        ->check(CLI::IsMember(cell_names()));
+    app.add_option("--only", options.only, "only this cell (may be repeated)")->check(CLI::IsMember(cell_names()));
     app.add_flag("--quick", options.quick, "3 rounds of 0.1 seconds: to see that it works, not to believe");
-    app.add_flag("--count", options.count,
-                 "only what is counted: system calls, allocations, bytes; no timing");
+    app.add_flag("--count", options.count, "only what is counted: system calls, allocations, bytes; no timing");
     app.add_flag("--apart", options.apart,
                  "the driver on a processor of its own, as if it were another machine; less even");
     app.add_flag("--ptrace", options.ptrace,
@@ -48,25 +44,21 @@ void declare(CLI::App& app, Options& options) {
 
 void raise_descriptor_limit() {
     rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) != 0)
-        throw std::system_error(errno, std::system_category(), "getrlimit");
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) throw std::system_error(errno, std::system_category(), "getrlimit");
     files.rlim_cur = files.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &files) != 0)
-        throw std::system_error(errno, std::system_category(), "setrlimit");
+    if (::setrlimit(RLIMIT_NOFILE, &files) != 0) throw std::system_error(errno, std::system_category(), "setrlimit");
 }
 
 void run(const Options& options) {
     raise_descriptor_limit();
     const auto duration = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(options.quick ? 0.1 : options.seconds));
-    const bench::CallCounter counter =
-        options.ptrace ? bench::CallCounter::ptrace : bench::best_call_counter();
+    const bench::CallCounter counter = options.ptrace ? bench::CallCounter::ptrace : bench::best_call_counter();
     bench::Comparison comparison(options.only, bench::Placement(options.apart));
     comparison.count(counter, duration);
     if (!options.count) comparison.time(options.quick ? 3 : options.rounds, duration);
     bench::print_table(comparison.cells(), counter);
-    fmt::print("{}\n", options.count ? bench::counted_summary(comparison.cells())
-                                     : bench::timed_summary(comparison.cells()));
+    fmt::print("{}\n", bench::summary(comparison.cells()));
 }
 
 }  // namespace
@@ -77,9 +69,7 @@ int main(int argc, char** argv) {
     declare(app, options);
     try {
         app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
+    } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? 0 : 2; }
     try {
         run(options);
     } catch (const std::exception& error) {

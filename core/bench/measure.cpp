@@ -1,3 +1,4 @@
+// A measurement's steps: a fresh server, its clients, a warm-up, quiet, the counters before, load, quiet, after.
 #include "measure.hpp"
 
 #include <sys/resource.h>
@@ -29,16 +30,16 @@ double microseconds(std::vector<std::uint32_t>& latencies, double quantile) {
     return latencies[static_cast<std::size_t>(rank)] / 1e3;
 }
 
-double per(std::uint64_t count, std::uint64_t units) {
-    return static_cast<double>(count) / static_cast<double>(units);
+// What a counter grew by, or the memory also shrank by, for each of `units`.
+double per_unit(std::uint64_t before, std::uint64_t after, std::uint64_t units) {
+    return (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(units);
 }
 
 std::unique_ptr<SystemCallCounter> attach(CallCounter counter, pid_t server) {
     if (counter == CallCounter::ptrace) return count_by_ptrace(server);
     auto attached = count_by_tracepoint(server);
     if (!attached)
-        throw std::runtime_error(
-            "the kernel does not permit its system call tracepoint here; --ptrace does without");
+        throw std::runtime_error("the kernel does not permit its system call tracepoint here; --ptrace does without");
     return attached;
 }
 
@@ -51,8 +52,8 @@ Counts count_messages(const ServerChild& server, const Cell& cell, SystemCallCou
     const std::uint64_t allocations_before = server.heap_allocations();
     const std::uint64_t messages = clients->run(duration).messages;
     server.wait_until_quiet();
-    return {.system_calls = per(calls.calls() - calls_before, messages),
-            .allocations = per(server.heap_allocations() - allocations_before, messages),
+    return {.system_calls = per_unit(calls_before, calls.calls(), messages),
+            .allocations = per_unit(allocations_before, server.heap_allocations(), messages),
             .idle_bytes = std::nullopt};
 }
 
@@ -74,14 +75,12 @@ Counts count_idle(const ServerChild& server, const Cell& cell, SystemCallCounter
     const std::uint64_t allocations_before = server.heap_allocations();
     const auto clients = make_clients(cell, server.port());
     server.wait_until_quiet();
-    const std::uint64_t bytes = server.anonymous_bytes() - bytes_before;
-    const std::uint64_t allocations = server.heap_allocations() - allocations_before;
     const auto connections = static_cast<std::uint64_t>(cell.connections);
     const std::uint64_t calls_before = calls.calls();
     std::this_thread::sleep_for(1s);
-    return {.system_calls = per(calls.calls() - calls_before, 1),
-            .allocations = per(allocations, connections),
-            .idle_bytes = per(bytes, connections)};
+    return {.system_calls = per_unit(calls_before, calls.calls(), 1),
+            .allocations = per_unit(allocations_before, server.heap_allocations(), connections),
+            .idle_bytes = per_unit(bytes_before, server.anonymous_bytes(), connections)};
 }
 
 }  // namespace
@@ -90,8 +89,8 @@ std::vector<Cell> all_cells() {
     std::vector<Cell> cells;
     for (const std::size_t bytes : {std::size_t{64}, std::size_t{16384}})
         for (const int connections : {1, 64, 1000})
-            cells.push_back({std::to_string(connections) + (bytes == 64 ? "x64B" : "x16K"), Work::echo,
-                             connections, bytes});
+            cells.push_back(
+                {std::to_string(connections) + (bytes == 64 ? "x64B" : "x16K"), Work::echo, connections, bytes});
     cells.push_back({"churn", Work::churn, churn_connections, 64});
     cells.push_back({"idle", Work::idle, idle_connections, 64});
     return cells;
@@ -106,7 +105,7 @@ Timing time_once(const ServerKind& kind, const Cell& cell, const Placement& plac
     const std::uint64_t before = server.processor_nanoseconds();
     Load load = clients->run(duration);
     server.wait_until_quiet();
-    return {.processor_ns = per(server.processor_nanoseconds() - before, load.messages),
+    return {.processor_ns = per_unit(before, server.processor_nanoseconds(), load.messages),
             .messages_per_second = static_cast<double>(load.messages) / load.seconds,
             .p50_us = microseconds(load.latencies, 0.50),
             .p99_us = microseconds(load.latencies, 0.99)};
@@ -124,8 +123,7 @@ Counts count_once(const ServerKind& kind, const Cell& cell, const Placement& pla
     if (cell.work == Work::idle) counted.one_buffer = true;
     const ServerChild server(counted, placement);
     calls = attach(counter, server.pid());
-    return cell.work == Work::idle ? count_idle(server, cell, *calls)
-                                   : count_messages(server, cell, *calls, duration);
+    return cell.work == Work::idle ? count_idle(server, cell, *calls) : count_messages(server, cell, *calls, duration);
 }
 
 }  // namespace bench

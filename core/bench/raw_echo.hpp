@@ -61,12 +61,9 @@ public:
     // system calls made.
     std::uint64_t run() {
         for (;;) {
-            const int ready =
-                counted(::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), -1));
-            if (ready < 0 && errno != EINTR)
-                throw std::system_error(errno, std::system_category(), "epoll_wait");
-            for (const epoll_event& event :
-                 std::span(events_).first(ready < 0 ? 0 : static_cast<std::size_t>(ready))) {
+            const int ready = counted(::epoll_wait(epoll_fd_, events_.data(), static_cast<int>(events_.size()), -1));
+            if (ready < 0 && errno != EINTR) throw std::system_error(errno, std::system_category(), "epoll_wait");
+            for (const epoll_event& event : std::span(events_).first(ready < 0 ? 0 : static_cast<std::size_t>(ready))) {
                 if (event.data.fd == stop_fd_) return calls_;
                 if (event.data.fd == listen_fd_)
                     accept_all();

@@ -1,3 +1,4 @@
+// fork and exec of a server, and what /proc and the kernel's clocks say about it.
 #include "server_child.hpp"
 
 #include <fcntl.h>
@@ -80,8 +81,7 @@ ServerChild::ServerChild(const ServerKind& kind, const Placement& placement) {
     pid_ = ::fork();
     require(pid_ >= 0, "fork");
     if (pid_ == 0)
-        execute(path.c_str(), workers.c_str(), kind.one_buffer ? "one" : "own", counter_fd.c_str(), output[1],
-                cpus);
+        execute(path.c_str(), workers.c_str(), kind.one_buffer ? "one" : "own", counter_fd.c_str(), output[1], cpus);
     ::close(output[1]);
     ::close(memory);
     std::FILE* lines = ::fdopen(output[0], "r");
@@ -107,9 +107,7 @@ std::uint64_t ServerChild::processor_nanoseconds() const {
     return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(time.tv_nsec);
 }
 
-std::uint64_t ServerChild::heap_allocations() const {
-    return heap_->allocations.load(std::memory_order_relaxed);
-}
+std::uint64_t ServerChild::heap_allocations() const { return heap_->allocations.load(std::memory_order_relaxed); }
 
 std::uint64_t ServerChild::anonymous_bytes() const {
     std::ifstream lines("/proc/" + std::to_string(pid_) + "/smaps_rollup");

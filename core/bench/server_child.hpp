@@ -50,10 +50,9 @@ public:
     pid_t pid() const { return pid_; }
     std::uint16_t port() const { return port_; }
 
-    std::uint64_t processor_nanoseconds()
-        const;  // user and system, of all its threads, as the scheduler accounts it
-    std::uint64_t heap_allocations() const;  // since it started
-    std::uint64_t anonymous_bytes() const;   // resident: heap, stacks, written data
+    std::uint64_t processor_nanoseconds() const;  // user and system, of all its threads, as the scheduler accounts it
+    std::uint64_t heap_allocations() const;       // since it started
+    std::uint64_t anonymous_bytes() const;        // resident: heap, stacks, written data
 
     // Returns when it has used no processor time for some milliseconds: all that the clients caused is done.
     void wait_until_quiet() const;

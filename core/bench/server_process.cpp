@@ -1,3 +1,4 @@
+// What runs inside every server beside its library. Any of its threads may take receive buffers.
 #include "server_process.hpp"
 
 #include <arpa/inet.h>
@@ -82,8 +83,7 @@ ServerArguments begin_server(int argc, char** argv) {
     files.rlim_cur = files.rlim_max;
     require(::setrlimit(RLIMIT_NOFILE, &files) == 0, "setrlimit");
     if (argc > 3) {
-        void* page =
-            ::mmap(nullptr, sizeof(HeapCount), PROT_READ | PROT_WRITE, MAP_SHARED, std::atoi(argv[3]), 0);
+        void* page = ::mmap(nullptr, sizeof(HeapCount), PROT_READ | PROT_WRITE, MAP_SHARED, std::atoi(argv[3]), 0);
         require(page != MAP_FAILED, "mmap of COUNTER_FD");
         count_heap_into(static_cast<HeapCount*>(page));
     }

@@ -27,9 +27,7 @@ public:
                 seize(server);
                 seized.set_value();
                 trace();
-            } catch (...) {
-                seized.set_exception(std::current_exception());
-            }
+            } catch (...) { seized.set_exception(std::current_exception()); }
         });
         try {
             done.get();
@@ -48,8 +46,7 @@ public:
 
 private:
     static void seize(pid_t server) {
-        for (const auto& entry :
-             std::filesystem::directory_iterator("/proc/" + std::to_string(server) + "/task")) {
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(server) + "/task")) {
             const pid_t thread = std::stoi(entry.path().filename());
             if (::ptrace(PTRACE_SEIZE, thread, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE) != 0 ||
                 ::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) != 0)
@@ -81,8 +78,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<SystemCallCounter> count_by_ptrace(pid_t server) {
-    return std::make_unique<PtraceCounter>(server);
-}
+std::unique_ptr<SystemCallCounter> count_by_ptrace(pid_t server) { return std::make_unique<PtraceCounter>(server); }
 
 }  // namespace bench

@@ -1,3 +1,4 @@
+// perf_event_open on raw_syscalls:sys_enter, one event for each thread of the server.
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -78,8 +79,7 @@ std::unique_ptr<SystemCallCounter> count_by_tracepoint(pid_t server) {
     static const std::optional<std::uint64_t> id = tracepoint();
     if (!id) return nullptr;
     auto counter = std::make_unique<TracepointCounter>();
-    for (const auto& thread :
-         std::filesystem::directory_iterator("/proc/" + std::to_string(server) + "/task"))
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(server) + "/task"))
         if (!counter->attach(std::stoi(thread.path().filename()), *id)) return nullptr;
     return counter;
 }

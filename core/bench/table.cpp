@@ -1,6 +1,7 @@
+// Medians, ratios and their layout.
 #include "table.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -20,8 +21,7 @@ each connection has its own, outside of the heap; "raw, one buffer" shows what a
 Allocations include the handler's coroutine frame. System calls are counted by {}
 )";
 constexpr fmt::string_view slowed_by_ptrace =
-    "ptrace, which slows the server, so that\nmany connections share an epoll_wait more often than at full "
-    "speed.";
+    "ptrace, which slows the server, so that\nmany connections share an epoll_wait more often than at full speed.";
 
 double median(std::vector<double> values) {
     std::sort(values.begin(), values.end());
@@ -55,10 +55,9 @@ void print_row(const Row& row, const Row& raw) {
         fmt::print("{:62}", "");
     else
         fmt::print("{:8.0f} {} {:8.1f} {} {:>6} {:>7}", median(row, &Timing::processor_ns),
-                   spread(ratios(row, raw, &Timing::processor_ns)),
-                   median(row, &Timing::messages_per_second) / 1e3,
-                   spread(ratios(row, raw, &Timing::messages_per_second)),
-                   microseconds(median(row, &Timing::p50_us)), microseconds(median(row, &Timing::p99_us)));
+                   spread(ratios(row, raw, &Timing::processor_ns)), median(row, &Timing::messages_per_second) / 1e3,
+                   spread(ratios(row, raw, &Timing::messages_per_second)), microseconds(median(row, &Timing::p50_us)),
+                   microseconds(median(row, &Timing::p99_us)));
     if (row.counts) fmt::print("{:8.3f} {:7.3f}", row.counts->system_calls, row.counts->allocations);
     if (row.counts && row.counts->idle_bytes) fmt::print(" {:7.0f}", *row.counts->idle_bytes);
     fmt::print("\n");
@@ -67,24 +66,6 @@ void print_row(const Row& row, const Row& raw) {
 const Row* find(const CellRows& cell, const std::string& server) {
     const auto row = std::ranges::find(cell.rows, server, &Row::server);
     return row == cell.rows.end() ? nullptr : &*row;
-}
-
-}  // namespace
-
-void print_table(const std::vector<CellRows>& cells, CallCounter counter) {
-    for (const auto& heading :
-         {std::array{"processor", "ratio", "1000", "ratio", "p50", "p99", "system", "alloca-", "idle"},
-          std::array{"ns/msg", "(min-max)", "msg/s", "(min-max)", "us", "us", "calls", "tions", "bytes"}})
-        fmt::print("{:19}{:>9} {:^17} {:>8} {:^17} {:>6} {:>7}{:>8} {:>7} {:>7}\n", "", heading[0],
-                   heading[1], heading[2], heading[3], heading[4], heading[5], heading[6], heading[7],
-                   heading[8]);
-    for (const CellRows& cell : cells) {
-        fmt::print("{}\n", cell.cell.name);
-        for (const Row& row : cell.rows) print_row(row, cell.rows.front());
-    }
-    fmt::print(legend, counter == CallCounter::tracepoint
-                           ? "the kernel's raw_syscalls tracepoint, at full speed."
-                           : slowed_by_ptrace);
 }
 
 std::string timed_summary(const std::vector<CellRows>& cells) {
@@ -103,26 +84,24 @@ std::string timed_summary(const std::vector<CellRows>& cells) {
             worst = processor;
             worst_cell = cell.cell.name;
         }
-        noise = std::max(
-            noise, std::abs(median(ratios(*find(cell, raw_loop_again), raw, &Timing::processor_ns)) - 1));
+        noise = std::max(noise, std::abs(median(ratios(*find(cell, raw_loop_again), raw, &Timing::processor_ns)) - 1));
     }
     return fmt::format(
-        "{}: at most 1.05 of the raw loop's processor time per message in {} of {} cells (worst {:.2f}, {}) "
-        "and at least 0.97 of its "
-        "messages in {}, where two copies of the raw loop differ by up to {:.0f} %.",
+        "{}: at most 1.05 of the raw loop's processor time per message in {} of {} cells (worst {:.2f}, {}) and at "
+        "least 0.97 of its messages in {}, where two copies of the raw loop differ by up to {:.0f} %.",
         acairo_one, cheap, timed, worst, worst_cell, fast, noise * 100);
 }
 
 std::string counted_summary(const std::vector<CellRows>& cells) {
     int counted = 0, equal = 0;
     double greatest = 0, allocations = 0;
-    std::string idle;
+    std::vector<std::string> clauses;
     for (const CellRows& cell : cells) {
         const Row* row = find(cell, acairo_one);
-        if (row == nullptr || !row->counts) continue;
+        if (row == nullptr) continue;
         if (row->counts->idle_bytes) {
-            idle = fmt::format("; {:.0f} bytes and {:.2f} allocations per idle connection",
-                               *row->counts->idle_bytes, row->counts->allocations);
+            clauses.push_back(fmt::format("{:.0f} bytes and {:.2f} allocations per idle connection",
+                                          *row->counts->idle_bytes, row->counts->allocations));
             continue;
         }
         const double ratio = row->counts->system_calls / cell.rows.front().counts->system_calls;
@@ -131,11 +110,34 @@ std::string counted_summary(const std::vector<CellRows>& cells) {
         greatest = std::max(greatest, ratio);
         if (cell.cell.work == Work::echo) allocations = std::max(allocations, row->counts->allocations);
     }
-    return fmt::format(
-        "{}: at most 1.02 of the raw loop's system calls per message in {} of {} cells (worst {:.3f}); at "
-        "most {:.3f} "
-        "allocations per message{}.",
-        acairo_one, equal, counted, greatest, allocations, idle);
+    if (counted > 0)
+        clauses.push_back(
+            fmt::format("at most 1.02 of the raw loop's system calls per message in {} of {} cells (worst "
+                        "{:.3f}), and at most {:.3f} allocations per message",
+                        equal, counted, greatest, allocations));
+    return fmt::format("{}: {}.", acairo_one, fmt::join(clauses, "; "));
+}
+
+}  // namespace
+
+void print_table(const std::vector<CellRows>& cells, CallCounter counter) {
+    for (const auto& heading :
+         {std::array{"processor", "ratio", "1000", "ratio", "p50", "p99", "system", "alloca-", "idle"},
+          std::array{"ns/msg", "(min-max)", "msg/s", "(min-max)", "us", "us", "calls", "tions", "bytes"}})
+        fmt::print("{:19}{:>9} {:^17} {:>8} {:^17} {:>6} {:>7}{:>8} {:>7} {:>7}\n", "", heading[0], heading[1],
+                   heading[2], heading[3], heading[4], heading[5], heading[6], heading[7], heading[8]);
+    for (const CellRows& cell : cells) {
+        fmt::print("{}\n", cell.cell.name);
+        for (const Row& row : cell.rows) print_row(row, cell.rows.front());
+    }
+    fmt::print(legend, counter == CallCounter::tracepoint ? "the kernel's raw_syscalls tracepoint, at full speed."
+                                                          : slowed_by_ptrace);
+}
+
+std::string summary(const std::vector<CellRows>& cells) {
+    const bool timed =
+        std::ranges::any_of(cells, [](const CellRows& cell) { return !cell.rows.front().rounds.empty(); });
+    return timed ? timed_summary(cells) : counted_summary(cells);
 }
 
 }  // namespace bench

@@ -30,7 +30,6 @@ inline const std::string acairo_one = "acairo, 1 worker";
 void print_table(const std::vector<CellRows>& cells, CallCounter counter);
 
 // One sentence on what came out for acairo with one worker.
-std::string timed_summary(const std::vector<CellRows>& cells);
-std::string counted_summary(const std::vector<CellRows>& cells);
+std::string summary(const std::vector<CellRows>& cells);
 
 }  // namespace bench
