@@ -76,7 +76,8 @@ void Chain::park() noexcept {
 
 void Chain::interrupt() noexcept {
     check(parked_, "only a parked chain is woken");
-    if (operation_->withdraw()) deliver();
+    operation_->withdraw();
+    deliver();
 }
 
 void Chain::cancel() noexcept {
@@ -120,16 +121,14 @@ void Chain::resume_from_anywhere() noexcept {
 void Chain::leave() noexcept {
     check(runner_ == nullptr, "a task is not destroyed by the chain that it runs in");
     check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
-    if (operation_) {
-        // Not withdrawn: it is in the inbox, and must come out of it before it is destroyed.
-        if (parked_ && !operation_->withdraw()) worker->inbox.deliver();
-        parked_ = false;
-        worker->timers.withdraw(*this);
-        operation_->end();
-        operation_ = nullptr;
-    } else {
-        worker->inbox.deliver();
+    // Its foreign awaitable may have posted it: then it must come out of the inbox first.
+    worker->inbox.deliver();
+    worker->timers.withdraw(*this);
+    if (Operation* const operation = std::exchange(operation_, nullptr)) {
+        operation->withdraw();
+        operation->end();
     }
+    parked_ = false;
     worker->ready.remove(*this);
 }
 

@@ -160,8 +160,8 @@ private:
     virtual void end() noexcept {}
     // Goes as far as it can. True: the outcome is known. False: the chain is parked, or queued once more.
     virtual bool attempt() noexcept = 0;
-    // Stops waiting. False: another thread has already posted the chain, which is delivered soon.
-    virtual bool withdraw() noexcept { return true; }
+    // Stops waiting.
+    virtual void withdraw() noexcept {}
     // What the chain's timer means; `pending`: try again.
     virtual Outcome expired() noexcept { return Outcome::timed_out; }
 

@@ -9,14 +9,11 @@ namespace {
 constexpr std::uint32_t closed_flag = 1;
 constexpr std::uint32_t reading = 2;
 constexpr std::uint32_t writing = 4;
-constexpr std::uint32_t one_call = 8;
+constexpr std::uint32_t one_use = 8;
 
 constexpr std::uint32_t claim_of(Direction direction) noexcept {
     return direction == Direction::read ? reading : writing;
 }
-
-// No registration is at this address.
-Registration* closed_mark() noexcept { return reinterpret_cast<Registration*>(alignof(Registration)); }
 
 }  // namespace
 
@@ -25,21 +22,32 @@ Socket::~Socket() {
     close();
 }
 
+bool Socket::open(int fd) noexcept {
+    // Entered as for a use: without this, a close() at this moment would leave the descriptor open for ever.
+    if (!enter()) {
+        platform::close(fd);
+        return false;
+    }
+    fd_ = fd;
+    leave();
+    return true;
+}
+
 bool Socket::close() noexcept {
-    // Acquire and release: the descriptor's last use on another thread comes before close(2), on whichever thread that is.
+    // Acquire and release: every use on another thread comes before close(2), on whichever thread that is.
     const std::uint32_t before = word_.fetch_or(closed_flag, std::memory_order_acq_rel);
     if (before & closed_flag) return false;
+    if (before < one_use) finish_close();
+    return true;
+}
+
+void Socket::finish_close() noexcept {
     // The kernel forgets the registrations by itself. EINTR is not retried: the descriptor is gone, and its number may
     // already be somebody else's.
-    if (before < one_call && is_open()) platform::close(fd_);
-    Registration* registration = registrations_.exchange(closed_mark(), std::memory_order_acq_rel);
-    while (registration) {
-        // Read first: the registration is recycled by its worker as soon as it has been posted.
-        Registration* const next = registration->next_of_socket;
-        registration->worker.post(*registration);
-        registration = next;
-    }
-    return true;
+    if (fd_ >= 0) platform::close(fd_);
+    Registration* entry = registrations_.load(std::memory_order_acquire);
+    // The next one is read first: a registration is recycled as soon as it has been posted.
+    while (entry) std::exchange(entry, entry->next_of_socket)->post(Registration::closed);
 }
 
 bool Socket::closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
@@ -49,55 +57,52 @@ bool Socket::enter() noexcept {
     do {
         // In the same read-modify-write as the count: without this, close() could give the number back in between.
         if (word & closed_flag) return false;
-    } while (!word_.compare_exchange_weak(word, word + one_call, std::memory_order_acquire, std::memory_order_relaxed));
+    } while (!word_.compare_exchange_weak(word, word + one_use, std::memory_order_acquire, std::memory_order_relaxed));
     return true;
 }
 
 void Socket::leave() noexcept {
-    const std::uint32_t after = word_.fetch_sub(one_call, std::memory_order_acq_rel) - one_call;
-    if ((after & closed_flag) && after < one_call) platform::close(fd_);
+    const std::uint32_t after = word_.fetch_sub(one_use, std::memory_order_acq_rel) - one_use;
+    if ((after & closed_flag) && after < one_use) finish_close();
 }
 
-Socket::Claim Socket::claim(Direction direction) noexcept {
+void Socket::claim(Direction direction, const char* call) {
     // Acquire: what the last reader or writer left in the stream, perhaps on another thread, is visible to the next.
     const std::uint32_t before = word_.fetch_or(claim_of(direction), std::memory_order_acquire);
-    if (before & claim_of(direction)) return Claim::taken;
-    if ((before & closed_flag) == 0) return Claim::granted;
+    if (before & claim_of(direction)) {
+        throw std::logic_error(std::string("acairo: ") + call + " while another one waits; await one after the other");
+    }
+    if ((before & closed_flag) == 0) return;
     unclaim(direction);
-    return Claim::closed;
+    throw_system_error(-EBADF, std::string(call) + " after close()");
 }
 
 void Socket::unclaim(Direction direction) noexcept {
     word_.fetch_and(~claim_of(direction), std::memory_order_release);
 }
 
-Registration* Socket::registration(const Worker& worker) const noexcept {
-    // Acquire: without this, the fields of a registration that another worker has just added could be read too early.
+void Socket::retry() noexcept {
+    const Use use(*this);
+    if (!use) return;
     Registration* entry = registrations_.load(std::memory_order_acquire);
-    if (entry == closed_mark()) return nullptr;
-    while (entry && &entry->worker != &worker) entry = entry->next_of_socket;
-    return entry;
+    for (; entry; entry = entry->next_of_socket) entry->post(Registration::retry);
 }
 
-Registration* Socket::registration_for(Worker& worker, Direction direction, int& error) noexcept {
-    const Use use(*this);
-    error = 0;
-    if (!use) return nullptr;
-    if (Registration* const known = registration(worker)) {
-        error = worker.extend(*known, use.fd, direction);
-        return error == 0 ? known : nullptr;
+Registration* Socket::registration(Worker& worker, Direction direction, int& error) noexcept {
+    // Acquire: without this, the fields of a registration that another worker has just added could be read too early.
+    Registration* first = registrations_.load(std::memory_order_acquire);
+    Registration* entry = first;
+    while (entry && &entry->worker != &worker) entry = entry->next_of_socket;
+    if (entry) {
+        error = entry->reports(direction) ? 0 : worker.extend(*entry, fd_, direction);
+        return error == 0 ? entry : nullptr;
     }
-    Registration* const added = worker.add(use.fd, direction, error);
-    if (!added) return nullptr;
-    Registration* first = registrations_.load(std::memory_order_relaxed);
+    entry = worker.add(fd_, direction, error);
+    if (!entry) return nullptr;
     do {
-        if (first == closed_mark()) {
-            worker.recycle(*added);
-            return nullptr;
-        }
-        added->next_of_socket = first;
-    } while (!registrations_.compare_exchange_weak(first, added, std::memory_order_release, std::memory_order_relaxed));
-    return added;
+        entry->next_of_socket = first;
+    } while (!registrations_.compare_exchange_weak(first, entry, std::memory_order_acq_rel, std::memory_order_acquire));
+    return entry;
 }
 
 std::string Socket::address_by(int (*call)(int, platform::address&) noexcept, const char* name) {
@@ -113,50 +118,26 @@ void SocketOperation::begin() {
         throw std::logic_error(std::string("acairo: ") + name_ +
                                " on a worker of another executor; use the executor that the stream or listener was made with");
     }
-    switch (socket->claim(direction_)) {
-        case Socket::Claim::granted: return;
-        case Socket::Claim::taken:
-            throw std::logic_error(std::string("acairo: ") + name_ + " while another one waits; await one after the other");
-        case Socket::Claim::closed: throw_system_error(-EBADF, std::string(name_) + " after close()");
-    }
-    impossible();
+    socket->claim(direction_, name_);
 }
 
-bool SocketOperation::withdraw() noexcept {
-    if (waiting_at_) waiting_at_->waiter(direction_) = nullptr;
-    waiting_at_ = nullptr;
-    return true;
-}
-
-Registration* SocketOperation::registration(int& error) noexcept {
-    Registration* const known = socket->registration(worker());
-    if (known && known->reports(direction_)) return known;
-    return socket->registration_for(worker(), direction_, error);
+void SocketOperation::withdraw() noexcept {
+    if (waiting_at_) std::exchange(waiting_at_, nullptr)->waiter(direction_) = nullptr;
 }
 
 Registration* SocketOperation::registration() noexcept {
     int error = 0;
-    if (Registration* const found = registration(error)) return found;
-    if (error == 0) {
-        complete(Outcome::cancelled);
-    } else {
-        fail(error, "epoll_ctl");
-    }
-    return nullptr;
+    Registration* const place = socket->registration(worker(), direction_, error);
+    if (!place) fail(error, "epoll_ctl");
+    return place;
 }
 
-bool SocketOperation::wait() noexcept {
-    Registration* const place = registration();
-    if (!place) return true;
+bool SocketOperation::wait(Registration* place) noexcept {
     if (timeout_ != std::chrono::nanoseconds{0} && !chain_->armed()) {
         // One deadline for the whole operation, however often it waits.
         worker().timers.arm(*chain_, timed_ ? chain_->deadline : deadline_after(timeout_));
         timed_ = true;
     }
-    return wait_at(place);
-}
-
-bool SocketOperation::wait_at(Registration* place) noexcept {
     if (place) {
         check(place->waiter(direction_) == nullptr, "one chain waits for a direction");
         place->waiter(direction_) = chain_;

@@ -1,13 +1,13 @@
 // Socket: a descriptor that may be used by one reader and one writer, on different threads, and closed by a third; and
 // what the operations on it share.
 //
-// Threads: close(), claim(), unclaim() and Use from any thread; what takes a Worker, on that worker.
+// Threads: close(), claim(), unclaim(), retry() and Use from any thread; what takes a Worker, on that worker.
 // Invariants:
-//   1. word_ holds closed, reading, writing, and the number of system calls that use the descriptor now. No call begins
-//      after `closed`; whoever's read-modify-write makes it {closed, 0 calls} closes the descriptor, once. So a number that
-//      the kernel has given to somebody else is never used.
-//   2. registrations_ is a list that only grows, until close() exchanges it for the closed mark and posts each entry to its
-//      worker. A registration that comes too late sees the mark.
+//   1. word_ holds closed, reading, writing, and the number of uses of the descriptor. No use begins after `closed`; whoever's
+//      read-modify-write makes it {closed, 0 uses} closes the descriptor, once. So a number that the kernel has given to
+//      somebody else is never used.
+//   2. registrations_ is a list that only grows, under a Use; who closes the descriptor posts each entry to its worker, which
+//      recycles it. So the list may be read under a Use.
 //   3. The executor's state outlives the socket, and with it the registrations.
 #pragma once
 #include <acairo/chain.hpp>
@@ -24,31 +24,32 @@ public:
     explicit Socket(std::shared_ptr<State> its_state) noexcept : state(std::move(its_state)) {}
     ~Socket();
 
-    // Takes the descriptor over. Once.
-    void open(int fd) noexcept { fd_ = fd; }
-    bool is_open() const noexcept { return fd_ >= 0; }
+    // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.
+    bool open(int fd) noexcept;
     // True for the call that closed it. Waiters are woken on their workers.
     bool close() noexcept;
     bool closed() const noexcept;
-    // One operation at a time for each direction.
-    enum class Claim : std::uint8_t { granted, taken, closed };
-    Claim claim(Direction direction) noexcept;
+    // One operation at a time for each direction. Throws std::logic_error, which names `call`, when there is one, and
+    // std::system_error (bad_file_descriptor) when the socket is closed.
+    void claim(Direction direction, const char* call);
     void unclaim(Direction direction) noexcept;
+    // Who waits to read tries again. Any thread.
+    void retry() noexcept;
 
-    // The descriptor, for one system call: it is not closed while this lives. False: it is closed already.
+    // The descriptor: it is not closed while this lives. False: it is closed already.
     struct Use : Pinned {
         explicit Use(Socket& its_socket) noexcept : socket(its_socket), granted(socket.enter()), fd(socket.fd_) {}
-        ~Use() { if (granted) socket.leave(); }
+        ~Use() {
+            if (granted) socket.leave();
+        }
         explicit operator bool() const noexcept { return granted; }
         Socket& socket;
         const bool granted;
-        const int fd;
+        const int fd;  // -1 before open()
     };
 
-    // This worker's registration, or null.
-    Registration* registration(const Worker& worker) const noexcept;
-    // As above, made to report `direction`; null and `error` when it cannot be (0: the socket is closed).
-    Registration* registration_for(Worker& worker, Direction direction, int& error) noexcept;
+    // This worker's registration, made to report `direction`; null when it cannot be, and `error` (-errno). Under a Use.
+    Registration* registration(Worker& worker, Direction direction, int& error) noexcept;
     // getsockname or getpeername, as a text. Throws std::system_error.
     std::string address_by(int (*call)(int, platform::address&) noexcept, const char* name);
 
@@ -57,6 +58,7 @@ public:
 private:
     bool enter() noexcept;
     void leave() noexcept;
+    void finish_close() noexcept;
 
     int fd_ = -1;
     platform::atomic<std::uint32_t> word_{0};
@@ -73,17 +75,12 @@ protected:
     // socket's; std::system_error (bad_file_descriptor) when the socket is closed.
     void begin() override;
     void end() noexcept final { socket->unclaim(direction_); }
-    bool withdraw() noexcept override;
+    void withdraw() noexcept final;
 
-    // Waits until the socket may be ready, or until the timeout. False, for attempt() to return, but when the outcome is
-    // known at once: the socket is closed, or cannot be registered.
-    bool wait() noexcept;
-    // The same at a registration, or, when that is null, for the chain's timer only.
-    bool wait_at(Registration* place) noexcept;
-    // This worker's registration, made when there is none. Null: it cannot be had (`error`, -errno), or the socket is
-    // closed (0).
-    Registration* registration(int& error) noexcept;
-    // As above; when it is null, the outcome is known.
+    // Waits at `place` until the socket may be ready, or until the timeout. Always false, for attempt() to return. Null: for
+    // the chain's timer only.
+    bool wait(Registration* place) noexcept;
+    // This worker's registration. Null: it cannot be had, and the outcome is known.
     Registration* registration() noexcept;
     Worker& worker() const noexcept { return *chain_->worker; }
 

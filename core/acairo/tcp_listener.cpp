@@ -36,21 +36,6 @@ TCPListenerConfiguration validated(TCPListenerConfiguration configuration) {
     return configuration;
 }
 
-// Closes a descriptor that nobody has taken over yet.
-class Closer {
-public:
-    explicit Closer(int fd) noexcept : fd_(fd) {}
-    Closer(const Closer&) = delete;
-    Closer& operator=(const Closer&) = delete;
-    ~Closer() {
-        if (fd_ >= 0) platform::close(fd_);
-    }
-    int release() noexcept { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
-
 void succeed(int result, const char* call, const std::string& address) {
     if (result >= 0) return;
     std::string what = std::string(call) + " " + address;
@@ -63,26 +48,26 @@ void succeed(int result, const char* call, const std::string& address) {
 }  // namespace
 
 TCPListener::TCPListener(TCPListenerConfiguration configuration, const std::shared_ptr<Executor>& executor)
-    : shared_(std::make_shared<detail::ListenerState>(validated(configuration), executor->state_)) {
-    if (configuration.maximum_connections == 0) return;
-    shared_->admission = std::make_shared<detail::Admission>(configuration.maximum_connections);
-}
+    : shared_(std::make_shared<detail::ListenerState>(validated(configuration), executor->state_)) {}
 
 void TCPListener::bind(const std::string& address) {
-    detail::Socket& socket = shared_->socket;
-    if (socket.closed()) throw TCPListenerStoppedError();
-    if (socket.is_open()) throw std::logic_error("acairo: bind " + address + ": the listener is already bound to " + local_address());
     platform::address wanted = detail::parse_address(address);
+    {
+        const detail::Socket::Use use(shared_->socket);
+        if (!use) throw TCPListenerStoppedError();
+        if (use.fd >= 0) throw std::logic_error("acairo: bind " + address + ": the listener is already bound to " + local_address());
+    }
     const int fd = platform::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     succeed(fd, "socket for", address);
-    Closer closer(fd);
+    const auto set = [&](int level, int option, int value) { return platform::setsockopt(fd, level, option, value); };
     // Without this, a server cannot be started again while connections of its last run are in TIME_WAIT.
-    succeed(platform::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1), "setsockopt SO_REUSEADDR for", address);
+    int result = set(SOL_SOCKET, SO_REUSEADDR, 1);
     // Here once instead of for each connection: Linux hands it on to the accepted sockets.
-    const int no_delay = shared_->configuration.stream.no_delay ? 1 : 0;
-    succeed(platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay), "setsockopt TCP_NODELAY for", address);
-    succeed(platform::bind(fd, wanted), "bind", address);
-    socket.open(closer.release());
+    if (result == 0) result = set(IPPROTO_TCP, TCP_NODELAY, shared_->configuration.stream.no_delay ? 1 : 0);
+    if (result == 0) result = platform::bind(fd, wanted);
+    if (result < 0) platform::close(fd);
+    succeed(result, "bind", address);
+    if (!shared_->socket.open(fd)) throw TCPListenerStoppedError();
 }
 
 void TCPListener::listen() {
@@ -96,6 +81,19 @@ void TCPListener::listen() {
 
 namespace detail {
 
+void ListenerState::leave() noexcept {
+    const std::uint32_t before = connections.fetch_sub(1, std::memory_order_acq_rel);
+    if (before == static_cast<std::uint32_t>(configuration.maximum_connections)) socket.retry();
+}
+
+bool ListenerState::full() noexcept {
+    if (configuration.maximum_connections == 0) return false;
+    // A read-modify-write that changes nothing. Without this, the accept could see the old number, and the stream that is
+    // closed at that moment not yet the registration: nobody would wake the accept.
+    const std::uint32_t open = connections.fetch_add(0, std::memory_order_acq_rel);
+    return open >= static_cast<std::uint32_t>(configuration.maximum_connections);
+}
+
 void Accept::begin() {
     if (socket->closed()) throw TCPListenerStoppedError();
     if (!listener_->listening) throw std::logic_error("acairo: accept() before listen(); call bind() and listen() first");
@@ -103,33 +101,29 @@ void Accept::begin() {
 }
 
 bool Accept::attempt() noexcept {
-    at_limit_ = false;
-    if (chain_->armed()) return pause();  // an event in a pause does not end it
-    for (;;) {
-        if (!make_stream()) return pause();
-        int error = 0;
-        Registration* const place = registration(error);
-        if (is_one_of(error, shortages)) return pause();
-        if (!place) return error == 0 ? complete(Outcome::cancelled) : fail(error, "epoll_ctl, for a listener");
-        if (listener_->admission && !listener_->admission->may_enter(*chain_)) {
-            at_limit_ = true;
-            return wait();
-        }
-        if (!place->readable) return wait();
-        const int result = accept_one();
-        if (result == 0) return complete(Outcome::done);
-        if (result == -ECANCELED) return complete(Outcome::cancelled);
-        if (result == -EAGAIN) {
+    const Socket::Use use(*socket);
+    if (!use) return complete(Outcome::cancelled);
+    int error = 0;
+    Registration* const place = socket->registration(worker(), Direction::read, error);
+    if (!place && !is_one_of(error, shortages)) return fail(error, "epoll_ctl, for a listener");
+    // Events that come in a pause do not end it.
+    if (!place || !make_stream() || chain_->armed()) return pause(place);
+    // After the registration, at which a stream that is closed tells this accept to try again.
+    while (place->readable && !listener_->full()) {
+        const int fd = platform::accept4(use.fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) return take(fd);
+        if (fd == -EAGAIN) {
             place->readable = false;
-        } else if (is_one_of(result, shortages)) {
-            return pause();
-        } else if (!is_one_of(result, passing)) {
-            return fail(result, "accept4");
+        } else if (is_one_of(fd, shortages)) {
+            return pause(place);
+        } else if (!is_one_of(fd, passing)) {
+            return fail(fd, "accept4");
         } else if (chain_->spend()) {
             chain_->yield();
             return false;
         }
     }
+    return wait(place);
 }
 
 bool Accept::make_stream() noexcept {
@@ -142,27 +136,18 @@ bool Accept::make_stream() noexcept {
     }
 }
 
-int Accept::accept_one() noexcept {
-    const Socket::Use use(*socket);
-    if (!use) return -ECANCELED;
-    const int fd = platform::accept4(use.fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) return fd;
+bool Accept::take(int fd) noexcept {
     stream_->socket_.open(fd);
-    if (listener_->admission) {
-        stream_->admission_ = listener_->admission;
-        listener_->admission->enter();
+    if (listener_->configuration.maximum_connections != 0) {
+        listener_->connections.fetch_add(1, std::memory_order_relaxed);
+        stream_->listener_ = listener_;
     }
-    return 0;
+    return complete(Outcome::done);
 }
 
-bool Accept::pause() noexcept {
+bool Accept::pause(Registration* place) noexcept {
     if (!chain_->armed()) worker().timers.arm(*chain_, deadline_after(shortage_pause));
-    return wait_at(socket->registration(worker()));
-}
-
-bool Accept::withdraw() noexcept {
-    SocketOperation::withdraw();
-    return !at_limit_ || listener_->admission->withdraw(*chain_);
+    return wait(place);
 }
 
 std::shared_ptr<TCPStream> Accept::await_resume() {

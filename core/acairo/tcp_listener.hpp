@@ -25,8 +25,11 @@ struct ListenerState {
     ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& state) : socket(state), configuration(its_configuration) {}
     Socket socket;
     const TCPListenerConfiguration configuration;
-    std::shared_ptr<Admission> admission;  // null: no maximum
+    platform::atomic<std::uint32_t> connections{0};
     bool listening = false;
+    // A stream was closed. Any thread.
+    void leave() noexcept;
+    bool full() noexcept;
 };
 
 class [[nodiscard]] Accept final : public SocketOperation {
@@ -38,16 +41,14 @@ public:
 private:
     void begin() override;
     bool attempt() noexcept override;
-    bool withdraw() noexcept override;
     Outcome expired() noexcept override { return Outcome::pending; }
     bool make_stream() noexcept;
-    int accept_one() noexcept;
-    bool pause() noexcept;
+    bool take(int fd) noexcept;
+    bool pause(Registration* place) noexcept;
 
     std::shared_ptr<ListenerState> listener_;
     // Made before the connection is accepted: when there is no memory, the connection stays in the backlog.
     std::shared_ptr<TCPStream> stream_;
-    bool at_limit_ = false;
 };
 
 }  // namespace detail

@@ -1,6 +1,6 @@
 // Reading, writing, connecting: what each call's result means.
 #include <acairo/executor.hpp>
-#include <acairo/tcp_stream.hpp>
+#include <acairo/tcp_listener.hpp>
 #include <algorithm>
 #include <new>
 #include <stdexcept>
@@ -16,7 +16,7 @@ constexpr std::size_t largest_growth = std::size_t{1} << 16;
 }  // namespace
 
 void TCPStream::close() noexcept {
-    if (socket_.close() && admission_) admission_->leave();
+    if (socket_.close() && listener_) listener_->leave();
 }
 
 void TCPStream::shutdown() {
@@ -33,34 +33,27 @@ std::size_t TCPStream::take_pending(std::span<char> to) noexcept {
     return size;
 }
 
-std::ptrdiff_t TCPStream::receive(detail::Registration& registration, std::span<char> to) noexcept {
+std::ptrdiff_t TCPStream::receive(int fd, detail::Registration& place, std::span<char> to) noexcept {
     const std::size_t size = std::min(to.size(), largest_transfer);
-    std::ptrdiff_t result = 0;
-    do {
-        const detail::Socket::Use use(socket_);
-        if (!use) return -ECANCELED;
-        result = platform::recv(use.fd, to.data(), size, 0);
-    } while (result == -EINTR);
+    std::ptrdiff_t result = -EINTR;
+    while (result == -EINTR) result = platform::recv(fd, to.data(), size, 0);
     if (result == -EAGAIN) {
-        registration.readable = false;
+        place.readable = false;
     } else if (result > 0) {
         // A short read shows that the socket is empty: the next one waits without trying.
-        if (static_cast<std::size_t>(result) < size && !registration.sticky) registration.readable = false;
+        if (static_cast<std::size_t>(result) < size && !place.sticky) place.readable = false;
     } else if (result == 0) {
         result = broken_.load(std::memory_order_relaxed);
-    } else {
+    } else if (result != -ENOMEM && result != -ENOBUFS) {
         broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
     }
     return result;
 }
 
-std::ptrdiff_t TCPStream::send(std::span<const char> from) noexcept {
-    std::ptrdiff_t result = 0;
-    do {
-        const detail::Socket::Use use(socket_);
-        if (!use) return -ECANCELED;
-        result = platform::send(use.fd, from.data(), std::min(from.size(), largest_transfer), MSG_NOSIGNAL);
-    } while (result == -EINTR);
+std::ptrdiff_t TCPStream::send(int fd, std::span<const char> from) noexcept {
+    const std::size_t size = std::min(from.size(), largest_transfer);
+    std::ptrdiff_t result = -EINTR;
+    while (result == -EINTR) result = platform::send(fd, from.data(), size, MSG_NOSIGNAL);
     if (result > 0) {
         // No read-modify-write: only the one writer counts.
         bytes_sent_.store(bytes_sent() + static_cast<std::uint64_t>(result), std::memory_order_relaxed);
@@ -72,30 +65,6 @@ std::ptrdiff_t TCPStream::send(std::span<const char> from) noexcept {
 }
 
 namespace detail {
-
-bool Admission::may_enter(Chain& chain) noexcept {
-    const Lock lock(mutex_);
-    if (open_ < maximum_) return true;
-    waiting_ = &chain;
-    return false;
-}
-
-void Admission::enter() noexcept {
-    const Lock lock(mutex_);
-    ++open_;
-}
-
-void Admission::leave() noexcept {
-    const Lock lock(mutex_);
-    --open_;
-    // Posted under the lock: without this, the chain could be destroyed between the two.
-    if (Chain* const chain = std::exchange(waiting_, nullptr)) chain->worker->post(*chain);
-}
-
-bool Admission::withdraw(const Chain& chain) noexcept {
-    const Lock lock(mutex_);
-    return waiting_ == &chain && std::exchange(waiting_, nullptr);
-}
 
 void check_timeouts(const TCPStreamConfiguration& configuration) {
     for (const auto timeout : {configuration.read_timeout, configuration.write_timeout}) {
@@ -109,15 +78,15 @@ ReadSome::ReadSome(TCPStream& stream, std::span<char> to) noexcept
     : SocketOperation(stream.socket_, Direction::read, "read_some", stream.configuration_.read_timeout), stream_(&stream), to_(to) {}
 
 bool ReadSome::attempt() noexcept {
-    if (to_.empty()) return complete(Outcome::done);
+    const Socket::Use use(*socket);
+    if (!use) return complete(Outcome::cancelled);
     received_ = stream_->take_pending(to_);
-    if (received_ != 0) return complete(Outcome::done);
+    if (received_ != 0 || to_.empty()) return complete(Outcome::done);
     Registration* const place = registration();
     if (!place) return true;
-    if (!place->readable) return wait();
-    const std::ptrdiff_t result = stream_->receive(*place, to_);
-    if (result == -EAGAIN) return wait();
-    if (result == -ECANCELED) return complete(Outcome::cancelled);
+    if (!place->readable) return wait(place);
+    const std::ptrdiff_t result = stream_->receive(use.fd, *place, to_);
+    if (result == -EAGAIN) return wait(place);
     if (result < 0) return fail(result, "recv");
     received_ = static_cast<std::size_t>(result);
     return complete(Outcome::done);
@@ -132,21 +101,22 @@ ReadExactly::ReadExactly(TCPStream& stream, std::size_t size) noexcept
     : SocketOperation(stream.socket_, Direction::read, "read", stream.configuration_.read_timeout), stream_(&stream), size_(size) {}
 
 bool ReadExactly::attempt() noexcept {
+    const Socket::Use use(*socket);
+    if (!use) return complete(Outcome::cancelled);
     std::vector<char>& pending = stream_->pending_;
     while (pending.size() < size_) {
         Registration* const place = registration();
         if (!place) return true;
-        if (!place->readable) return wait();
+        if (!place->readable) return wait(place);
         const std::size_t before = pending.size();
         try {
             pending.resize(before + std::min(size_ - before, largest_growth));
-        } catch (const std::exception&) {
+        } catch (const std::bad_alloc&) {
             return complete(Outcome::no_memory);
         }
-        const std::ptrdiff_t result = stream_->receive(*place, std::span(pending).subspan(before));
+        const std::ptrdiff_t result = stream_->receive(use.fd, *place, std::span(pending).subspan(before));
         pending.resize(before + static_cast<std::size_t>(std::max<std::ptrdiff_t>(result, 0)));
-        if (result == -EAGAIN) return wait();
-        if (result == -ECANCELED) return complete(Outcome::cancelled);
+        if (result == -EAGAIN) return wait(place);
         if (result < 0) return fail(result, "recv");
         if (result == 0) return deliver(true);
     }
@@ -183,10 +153,14 @@ WriteAll::WriteAll(TCPStream& stream, std::span<const char> from) noexcept
     : SocketOperation(stream.socket_, Direction::write, "write", stream.configuration_.write_timeout), stream_(&stream), rest_(from) {}
 
 bool WriteAll::attempt() noexcept {
+    const Socket::Use use(*socket);
+    if (!use) return complete(Outcome::cancelled);
     while (!rest_.empty()) {
-        const std::ptrdiff_t result = stream_->send(rest_);
-        if (result == -EAGAIN) return wait();
-        if (result == -ECANCELED) return complete(Outcome::cancelled);
+        const std::ptrdiff_t result = stream_->send(use.fd, rest_);
+        if (result == -EAGAIN) {
+            Registration* const place = registration();
+            return !place || wait(place);
+        }
         if (result < 0) return fail(result, "send");
         rest_ = rest_.subspan(static_cast<std::size_t>(result));
     }
@@ -201,31 +175,32 @@ Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& pee
 int Connect::start() noexcept {
     const int fd = platform::socket(peer_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return fd;
-    stream_->socket_.open(fd);
-    if (stream_->configuration_.no_delay) {
-        if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1); result < 0) return result;
-    }
+    if (!socket->open(fd)) return -ECANCELED;
+    const int no_delay = stream_->configuration_.no_delay ? 1 : 0;
+    if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay); result < 0) return result;
     const int result = platform::connect(fd, peer_);
     // After EINTR the attempt goes on; a second call would be another one.
     return result == -EINTR ? -EINPROGRESS : result;
 }
 
-int Connect::progress() noexcept {
-    const Socket::Use use(*socket);
-    if (!use) return -ECANCELED;
+int Connect::progress(int fd) noexcept {
     int error = 0;
-    if (const int result = platform::getsockopt(use.fd, SOL_SOCKET, SO_ERROR, error); result < 0) return result;
+    if (const int result = platform::getsockopt(fd, SOL_SOCKET, SO_ERROR, error); result < 0) return result;
     if (error != 0) return -error;
     // No error yet is not success: readiness may have been reported for something else.
     platform::address peer;
-    const int result = platform::getpeername(use.fd, peer);
+    const int result = platform::getpeername(fd, peer);
     return result == -ENOTCONN ? -EINPROGRESS : result;
 }
 
 bool Connect::attempt() noexcept {
-    const int result = std::exchange(started_, true) ? progress() : start();
-    if (result == -EINPROGRESS) return wait();
-    if (result == -ECANCELED) return complete(Outcome::cancelled);
+    const int started = std::exchange(started_, true) ? 0 : start();
+    const Socket::Use use(*socket);
+    const int result = started < 0 ? started : progress(use.fd);
+    if (result == -EINPROGRESS) {
+        Registration* const place = registration();
+        return !place || wait(place);
+    }
     return result < 0 ? fail(result, "connect to ") : complete(Outcome::done);
 }
 

@@ -29,26 +29,7 @@ static_assert(std::is_trivially_destructible_v<TCPStreamConfiguration>);
 namespace detail {
 
 class Accept;
-
-// How many connections of a listener are open, and the accept that waits because they are too many. Any thread. A mutex,
-// because it is taken once for each connection, and because a chain must not leave its wait here while another thread is
-// about to post it.
-class Admission : Pinned {
-public:
-    explicit Admission(int maximum) noexcept : maximum_(maximum) {}
-    // False: there are too many, and `chain` is posted when one has left. Called by one accept at a time.
-    bool may_enter(Chain& chain) noexcept;
-    void enter() noexcept;
-    void leave() noexcept;
-    // For a chain that may_enter() refused. False: it has been posted.
-    bool withdraw(const Chain& chain) noexcept;
-
-private:
-    platform::mutex mutex_;
-    const int maximum_;
-    int open_ = 0;
-    Chain* waiting_ = nullptr;
-};
+struct ListenerState;
 
 class [[nodiscard]] ReadSome final : public SocketOperation {
 public:
@@ -104,7 +85,7 @@ public:
 private:
     bool attempt() noexcept override;
     int start() noexcept;
-    int progress() noexcept;
+    int progress(int fd) noexcept;
     std::shared_ptr<TCPStream> stream_;
     platform::address peer_;
     bool started_ = false;
@@ -167,9 +148,9 @@ private:
 
     // How many bytes were moved from pending_.
     std::size_t take_pending(std::span<char> to) noexcept;
-    // One recv(2); EINTR is repeated. The socket's readiness is noted in `registration`.
-    std::ptrdiff_t receive(detail::Registration& registration, std::span<char> to) noexcept;
-    std::ptrdiff_t send(std::span<const char> from) noexcept;
+    // One recv(2) or send(2); EINTR is repeated. What a read shows of the socket's readiness is noted in `place`.
+    std::ptrdiff_t receive(int fd, detail::Registration& place, std::span<char> to) noexcept;
+    std::ptrdiff_t send(int fd, std::span<const char> from) noexcept;
 
     mutable detail::Socket socket_;
     const TCPStreamConfiguration configuration_;
@@ -177,7 +158,7 @@ private:
     platform::atomic<std::uint64_t> bytes_sent_{0};
     // The error that broke the connection, -errno: the kernel reports it once, and an end of stream afterwards.
     platform::atomic<std::int32_t> broken_{0};
-    std::shared_ptr<detail::Admission> admission_;
+    std::shared_ptr<detail::ListenerState> listener_;  // that counts this stream; null when none does
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD

@@ -23,8 +23,16 @@ void Registration::wake(Direction direction) noexcept {
     if (Chain* const chain = waiter(direction)) chain->interrupt();
 }
 
+void Registration::post(Reason reason) noexcept {
+    // Acquire and release: deliver() sees what every poster did before. Who finds other reasons there must not post it
+    // again: it would be twice in one list.
+    if (posted.fetch_or(reason, std::memory_order_acq_rel) == 0) worker.post(*this);
+}
+
 void Registration::deliver() noexcept {
+    const std::uint32_t reasons = posted.exchange(0, std::memory_order_acq_rel);
     wake(Direction::read);
+    if ((reasons & closed) == 0) return;
     wake(Direction::write);
     worker.recycle(*this);
 }
@@ -124,8 +132,7 @@ Registration* Worker::add(int fd, Direction direction, int& error) noexcept {
 }
 
 int Worker::extend(Registration& registration, int fd, Direction direction) noexcept {
-    const std::uint32_t events = registration.events | events_of(direction);
-    return events == registration.events ? 0 : control(EPOLL_CTL_MOD, fd, registration, events);
+    return control(EPOLL_CTL_MOD, fd, registration, registration.events | events_of(direction));
 }
 
 void Worker::recycle(Registration& registration) noexcept {

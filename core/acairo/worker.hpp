@@ -37,13 +37,17 @@ struct Registration final : Message {
     bool reports(Direction direction) const noexcept;
     // The chain that waits for `direction` tries its operation again.
     void wake(Direction direction) noexcept;
-    // The socket was closed: its waiters are woken, and find that out.
+    // Posts it to its worker, from any thread: `retry`, its reader tries again; `closed`, both waiters do, and find that
+    // the socket is closed.
+    enum Reason : std::uint32_t { retry = 1, closed = 2 };
+    void post(Reason reason) noexcept;
     void deliver() noexcept override;
 
     Worker& worker;
     Registration* next_of_socket = nullptr;
     std::array<Chain*, 2> waiters{};
     const std::uint32_t index;
+    platform::atomic<std::uint32_t> posted{0};  // the reasons; in the inbox while there are any
     std::uint32_t generation = 0;
     std::uint32_t events = 0;  // what epoll reports
     // False: the last read showed the socket empty, and no event has come since. Only then does a read wait untried.

@@ -22,10 +22,10 @@ struct ServerKind {
 
 // Which of the processors that this process may use the driver and the servers run on.
 //
-// Together (what is measured by default): the driver shares the first with the server, whose further
-// workers have the next ones. Then nothing ever waits for another processor to wake up, which in a virtual
-// machine costs more than a message: two copies of the raw loop differ by 2 % then, and by 15 % else at one
-// connection. Apart: the driver has the last to itself.
+// Together (the default): the driver shares the first with the server, whose further workers have the next ones. Then
+// nothing ever waits for another processor to wake up, which in a virtual machine costs more than a message does: a
+// round's two copies of the raw loop differ by up to 6 % at one connection; apart, by up to 17 % (12 rounds each).
+// Apart: the driver has the last one to itself.
 class Placement {
 public:
     explicit Placement(bool apart);
