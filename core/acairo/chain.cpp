@@ -189,7 +189,7 @@ bool Operation::complete(Outcome outcome) noexcept {
 
 bool Operation::fail(std::ptrdiff_t result, const char* call) noexcept {
     error_ = static_cast<int>(result);
-    call_ = call;
+    name_ = call;
     return complete(Outcome::failed);
 }
 
@@ -199,7 +199,7 @@ void Operation::rethrow(const std::string& detail) const {
         case Outcome::cancelled: throw Cancelled();
         case Outcome::timed_out: throw TimedOut();
         case Outcome::no_memory: throw std::bad_alloc();
-        case Outcome::failed: throw_system_error(error_, call_ + detail);
+        case Outcome::failed: throw_system_error(error_, name_ + detail);
         case Outcome::pending: impossible();
     }
     impossible();

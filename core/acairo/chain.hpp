@@ -141,6 +141,8 @@ public:
     void await_suspend(std::coroutine_handle<>) const noexcept {}
 
 protected:
+    // `name`: what an error calls it.
+    explicit Operation(const char* name) noexcept : name_(name) {}
     enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
 
     // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
@@ -151,6 +153,8 @@ protected:
     bool fail(std::ptrdiff_t result, const char* call) noexcept;
 
     Chain* chain_ = nullptr;
+    const char* name_;  // with `failed`: the system call's
+    int error_ = 0;     // with `failed`: -errno
     Outcome outcome_ = Outcome::pending;
 
 private:
@@ -164,9 +168,6 @@ private:
     virtual void withdraw() noexcept {}
     // What the chain's timer means; `pending`: try again.
     virtual Outcome expired() noexcept { return Outcome::timed_out; }
-
-    int error_ = 0;  // with `failed`: what `call_` returned
-    const char* call_ = nullptr;
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

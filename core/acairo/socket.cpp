@@ -41,7 +41,7 @@ bool Socket::close() noexcept {
     return true;
 }
 
-void Socket::finish_close() noexcept {
+void Socket::finish_close() const noexcept {
     // The kernel forgets the registrations by itself. EINTR is not retried: the descriptor is gone, and its number may
     // already be somebody else's.
     if (fd_ >= 0) platform::close(fd_);
@@ -52,7 +52,7 @@ void Socket::finish_close() noexcept {
 
 bool Socket::closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
 
-bool Socket::enter() noexcept {
+bool Socket::enter() const noexcept {
     std::uint32_t word = word_.load(std::memory_order_relaxed);
     do {
         // In the same read-modify-write as the count: without this, close() could give the number back in between.
@@ -61,7 +61,7 @@ bool Socket::enter() noexcept {
     return true;
 }
 
-void Socket::leave() noexcept {
+void Socket::leave() const noexcept {
     const std::uint32_t after = word_.fetch_sub(one_use, std::memory_order_acq_rel) - one_use;
     if ((after & closed_flag) && after < one_use) finish_close();
 }
@@ -105,7 +105,7 @@ Registration* Socket::registration(Worker& worker, Direction direction, int& err
     return entry;
 }
 
-std::string Socket::address_by(int (*call)(int, platform::address&) noexcept, const char* name) {
+std::string Socket::address_by(int (*call)(int, platform::address&) noexcept, const char* name) const {
     platform::address address;
     const Use use(*this);
     const int result = use ? call(use.fd, address) : -EBADF;
@@ -133,9 +133,10 @@ Registration* SocketOperation::registration() noexcept {
 }
 
 bool SocketOperation::wait(Registration* place) noexcept {
-    if (timeout_ != std::chrono::nanoseconds{0} && !chain_->armed()) {
+    const std::chrono::nanoseconds timeout = socket->timeout(direction_);
+    if (timeout != std::chrono::nanoseconds{0} && !chain_->armed()) {
         // One deadline for the whole operation, however often it waits.
-        worker().timers.arm(*chain_, timed_ ? chain_->deadline : deadline_after(timeout_));
+        worker().timers.arm(*chain_, timed_ ? chain_->deadline : deadline_after(timeout));
         timed_ = true;
     }
     if (place) {

@@ -22,6 +22,7 @@ std::string to_text(platform::address& address);
 class Socket : Pinned {
 public:
     explicit Socket(std::shared_ptr<State> its_state) noexcept : state(std::move(its_state)) {}
+    std::chrono::nanoseconds& timeout(Direction direction) noexcept { return timeouts_[static_cast<std::size_t>(direction)]; }
     ~Socket();
 
     // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.
@@ -38,12 +39,12 @@ public:
 
     // The descriptor: it is not closed while this lives. False: it is closed already.
     struct Use : Pinned {
-        explicit Use(Socket& its_socket) noexcept : socket(its_socket), granted(socket.enter()), fd(socket.fd_) {}
+        explicit Use(const Socket& its_socket) noexcept : socket(its_socket), granted(socket.enter()), fd(socket.fd_) {}
         ~Use() {
             if (granted) socket.leave();
         }
         explicit operator bool() const noexcept { return granted; }
-        Socket& socket;
+        const Socket& socket;
         const bool granted;
         const int fd;  // -1 before open()
     };
@@ -51,25 +52,26 @@ public:
     // This worker's registration, made to report `direction`; null when it cannot be, and `error` (-errno). Under a Use.
     Registration* registration(Worker& worker, Direction direction, int& error) noexcept;
     // getsockname or getpeername, as a text. Throws std::system_error.
-    std::string address_by(int (*call)(int, platform::address&) noexcept, const char* name);
+    std::string address_by(int (*call)(int, platform::address&) noexcept, const char* name) const;
 
     const std::shared_ptr<State> state;
 
 private:
-    bool enter() noexcept;
-    void leave() noexcept;
-    void finish_close() noexcept;
+    bool enter() const noexcept;
+    void leave() const noexcept;
+    void finish_close() const noexcept;
 
+    std::array<std::chrono::nanoseconds, 2> timeouts_{};  // 0: none
     int fd_ = -1;
-    platform::atomic<std::uint32_t> word_{0};
+    mutable platform::atomic<std::uint32_t> word_{0};
     platform::atomic<Registration*> registrations_{nullptr};
 };
 
 // What reads, writes, accepts and connects share: the claim of one direction of a socket, and waiting for it.
 class SocketOperation : public Operation {
 protected:
-    SocketOperation(Socket& its_socket, Direction direction, const char* name, std::chrono::nanoseconds timeout = {}) noexcept
-        : socket(&its_socket), name_(name), timeout_(timeout), direction_(direction) {}
+    SocketOperation(Socket& its_socket, Direction direction, const char* name) noexcept
+        : Operation(name), direction_(direction), socket(&its_socket) {}
 
     // Throws std::logic_error when another operation has the direction, or when the task runs on another executor than the
     // socket's; std::system_error (bad_file_descriptor) when the socket is closed.
@@ -84,14 +86,15 @@ protected:
     Registration* registration() noexcept;
     Worker& worker() const noexcept { return *chain_->worker; }
 
-    Socket* socket;
+private:
+    const Direction direction_;
+    bool timed_ = false;
+
+protected:
+    Socket* const socket;
 
 private:
-    const char* name_;
     Registration* waiting_at_ = nullptr;
-    std::chrono::nanoseconds timeout_;
-    Direction direction_;
-    bool timed_ = false;
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

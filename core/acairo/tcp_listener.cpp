@@ -24,7 +24,6 @@ void require(bool satisfied, const std::string& problem) {
 }
 
 TCPListenerConfiguration validated(TCPListenerConfiguration configuration) {
-    detail::check_timeouts(configuration.stream);
     require(configuration.backlog >= 1,
             "backlog is " + std::to_string(configuration.backlog) + "; it must be at least 1");
     const int maximum = configuration.maximum_connections;
@@ -48,7 +47,9 @@ void succeed(int result, const char* call, const std::string& address) {
 }  // namespace
 
 TCPListener::TCPListener(TCPListenerConfiguration configuration, const std::shared_ptr<Executor>& executor)
-    : shared_(std::make_shared<detail::ListenerState>(validated(configuration), executor->state_)) {}
+    : shared_(std::make_shared<detail::ListenerState>(validated(configuration), executor->state_)) {
+    const TCPStream validates(TCPStream::Key{}, executor->state_, configuration.stream);
+}
 
 void TCPListener::bind(const std::string& address) {
     platform::address wanted = detail::parse_address(address);
@@ -137,7 +138,7 @@ bool Accept::make_stream() noexcept {
 }
 
 bool Accept::take(int fd) noexcept {
-    stream_->socket_.open(fd);
+    stream_->open(fd);
     if (listener_->configuration.maximum_connections != 0) {
         listener_->connections.fetch_add(1, std::memory_order_relaxed);
         stream_->listener_ = listener_;

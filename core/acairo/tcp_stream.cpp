@@ -15,12 +15,23 @@ constexpr std::size_t largest_growth = std::size_t{1} << 16;
 
 }  // namespace
 
+TCPStream::TCPStream(Key, std::shared_ptr<detail::State> its_state, const TCPStreamConfiguration& configuration)
+    : Socket(std::move(its_state)) {
+    timeout(detail::Direction::read) = configuration.read_timeout;
+    timeout(detail::Direction::write) = configuration.write_timeout;
+    for (const auto duration : {configuration.read_timeout, configuration.write_timeout}) {
+        if (duration.count() >= 0) continue;
+        throw std::invalid_argument("acairo: a timeout in TCPStreamConfiguration is " + std::to_string(duration.count()) +
+                                    " ns; it must be positive, or 0 for none");
+    }
+}
+
 void TCPStream::close() noexcept {
-    if (socket_.close() && listener_) listener_->leave();
+    if (Socket::close() && listener_) listener_->leave();
 }
 
 void TCPStream::shutdown() {
-    const detail::Socket::Use use(socket_);
+    const Use use(*this);
     const int result = use ? platform::shutdown(use.fd, SHUT_WR) : -EBADF;
     if (result < 0 && result != -ENOTCONN) detail::throw_system_error(result, "shutdown");
 }
@@ -66,26 +77,20 @@ std::ptrdiff_t TCPStream::send(int fd, std::span<const char> from) noexcept {
 
 namespace detail {
 
-void check_timeouts(const TCPStreamConfiguration& configuration) {
-    for (const auto timeout : {configuration.read_timeout, configuration.write_timeout}) {
-        if (timeout.count() >= 0) continue;
-        throw std::invalid_argument("acairo: a timeout in TCPStreamConfiguration is " + std::to_string(timeout.count()) +
-                                    " ns; it must be positive, or 0 for none");
-    }
-}
+TCPStream& StreamOperation::stream() const noexcept { return static_cast<TCPStream&>(*socket); }
 
 ReadSome::ReadSome(TCPStream& stream, std::span<char> to) noexcept
-    : SocketOperation(stream.socket_, Direction::read, "read_some", stream.configuration_.read_timeout), stream_(&stream), to_(to) {}
+    : StreamOperation(stream, Direction::read, "read_some"), to_(to) {}
 
 bool ReadSome::attempt() noexcept {
     const Socket::Use use(*socket);
     if (!use) return complete(Outcome::cancelled);
-    received_ = stream_->take_pending(to_);
+    received_ = stream().take_pending(to_);
     if (received_ != 0 || to_.empty()) return complete(Outcome::done);
     Registration* const place = registration();
     if (!place) return true;
     if (!place->readable) return wait(place);
-    const std::ptrdiff_t result = stream_->receive(use.fd, *place, to_);
+    const std::ptrdiff_t result = stream().receive(use.fd, *place, to_);
     if (result == -EAGAIN) return wait(place);
     if (result < 0) return fail(result, "recv");
     received_ = static_cast<std::size_t>(result);
@@ -98,12 +103,12 @@ std::size_t ReadSome::await_resume() const {
 }
 
 ReadExactly::ReadExactly(TCPStream& stream, std::size_t size) noexcept
-    : SocketOperation(stream.socket_, Direction::read, "read", stream.configuration_.read_timeout), stream_(&stream), size_(size) {}
+    : StreamOperation(stream, Direction::read, "read"), size_(size) {}
 
 bool ReadExactly::attempt() noexcept {
     const Socket::Use use(*socket);
     if (!use) return complete(Outcome::cancelled);
-    std::vector<char>& pending = stream_->pending_;
+    std::vector<char>& pending = stream().pending_;
     while (pending.size() < size_) {
         Registration* const place = registration();
         if (!place) return true;
@@ -114,7 +119,7 @@ bool ReadExactly::attempt() noexcept {
         } catch (const std::bad_alloc&) {
             return complete(Outcome::no_memory);
         }
-        const std::ptrdiff_t result = stream_->receive(use.fd, *place, std::span(pending).subspan(before));
+        const std::ptrdiff_t result = stream().receive(use.fd, *place, std::span(pending).subspan(before));
         pending.resize(before + static_cast<std::size_t>(std::max<std::ptrdiff_t>(result, 0)));
         if (result == -EAGAIN) return wait(place);
         if (result < 0) return fail(result, "recv");
@@ -125,7 +130,7 @@ bool ReadExactly::attempt() noexcept {
 
 // While the direction is still claimed: without this, another reader could take the bytes first.
 bool ReadExactly::deliver(bool at_end) noexcept {
-    std::vector<char>& pending = stream_->pending_;
+    std::vector<char>& pending = stream().pending_;
     try {
         if (at_end) {
             before_end_ = std::make_shared<const std::vector<char>>(std::move(pending));
@@ -133,7 +138,7 @@ bool ReadExactly::deliver(bool at_end) noexcept {
             received_ = std::move(pending);
         } else {
             received_.resize(size_);
-            stream_->take_pending(received_);
+            stream().take_pending(received_);
             return complete(Outcome::done);
         }
         pending.clear();
@@ -150,13 +155,13 @@ std::vector<char> ReadExactly::await_resume() {
 }
 
 WriteAll::WriteAll(TCPStream& stream, std::span<const char> from) noexcept
-    : SocketOperation(stream.socket_, Direction::write, "write", stream.configuration_.write_timeout), stream_(&stream), rest_(from) {}
+    : StreamOperation(stream, Direction::write, "write"), rest_(from) {}
 
 bool WriteAll::attempt() noexcept {
     const Socket::Use use(*socket);
     if (!use) return complete(Outcome::cancelled);
     while (!rest_.empty()) {
-        const std::ptrdiff_t result = stream_->send(use.fd, rest_);
+        const std::ptrdiff_t result = stream().send(use.fd, rest_);
         if (result == -EAGAIN) {
             Registration* const place = registration();
             return !place || wait(place);
@@ -167,17 +172,14 @@ bool WriteAll::attempt() noexcept {
     return complete(Outcome::done);
 }
 
-Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer) noexcept
-    : SocketOperation(stream->socket_, Direction::write, "connect"),
-      stream_(std::move(stream)),
-      peer_(peer) {}
+Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer, bool no_delay) noexcept
+    : SocketOperation(*stream, Direction::write, "connect"), stream_(std::move(stream)), peer_(peer), no_delay_(no_delay) {}
 
 int Connect::start() noexcept {
     const int fd = platform::socket(peer_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return fd;
     if (!socket->open(fd)) return -ECANCELED;
-    const int no_delay = stream_->configuration_.no_delay ? 1 : 0;
-    if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay); result < 0) return result;
+    if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay_ ? 1 : 0); result < 0) return result;
     const int result = platform::connect(fd, peer_);
     // After EINTR the attempt goes on; a second call would be another one.
     return result == -EINTR ? -EINPROGRESS : result;
@@ -213,9 +215,8 @@ std::shared_ptr<TCPStream> Connect::await_resume() {
 
 detail::Connect TCPStream::connect(const std::shared_ptr<Executor>& executor, const std::string& address,
                                    TCPStreamConfiguration configuration) {
-    detail::check_timeouts(configuration);
     const platform::address peer = detail::parse_address(address);
-    return {std::make_shared<TCPStream>(Key{}, executor->state_, configuration), peer};
+    return {std::make_shared<TCPStream>(Key{}, executor->state_, configuration), peer, configuration.no_delay};
 }
 
 }  // namespace acairo::inline ACAIRO_WORLD

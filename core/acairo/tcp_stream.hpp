@@ -31,19 +31,24 @@ namespace detail {
 class Accept;
 struct ListenerState;
 
-class [[nodiscard]] ReadSome final : public SocketOperation {
+class StreamOperation : public SocketOperation {
+protected:
+    using SocketOperation::SocketOperation;
+    TCPStream& stream() const noexcept;
+};
+
+class [[nodiscard]] ReadSome final : public StreamOperation {
 public:
     ReadSome(TCPStream& stream, std::span<char> to) noexcept;
     std::size_t await_resume() const;
 
 private:
     bool attempt() noexcept override;
-    TCPStream* stream_;
     std::span<char> to_;
     std::size_t received_ = 0;
 };
 
-class [[nodiscard]] ReadExactly final : public SocketOperation {
+class [[nodiscard]] ReadExactly final : public StreamOperation {
 public:
     ReadExactly(TCPStream& stream, std::size_t size) noexcept;
     std::vector<char> await_resume();
@@ -51,20 +56,18 @@ public:
 private:
     bool attempt() noexcept override;
     bool deliver(bool at_end) noexcept;
-    TCPStream* stream_;
     std::size_t size_;
     std::vector<char> received_;
     std::shared_ptr<const std::vector<char>> before_end_;
 };
 
-class [[nodiscard]] WriteAll : public SocketOperation {
+class [[nodiscard]] WriteAll : public StreamOperation {
 public:
     WriteAll(TCPStream& stream, std::span<const char> from) noexcept;
     void await_resume() const { rethrow(); }
 
 private:
     bool attempt() noexcept override;
-    TCPStream* stream_;
     std::span<const char> rest_;
 };
 
@@ -79,7 +82,7 @@ private:
 
 class [[nodiscard]] Connect final : public SocketOperation {
 public:
-    Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer) noexcept;
+    Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer, bool no_delay) noexcept;
     std::shared_ptr<TCPStream> await_resume();
 
 private:
@@ -88,21 +91,19 @@ private:
     int progress(int fd) noexcept;
     std::shared_ptr<TCPStream> stream_;
     platform::address peer_;
+    const bool no_delay_;
     bool started_ = false;
 };
 
-// Throws std::invalid_argument for a negative timeout.
-void check_timeouts(const TCPStreamConfiguration& configuration);
-
 }  // namespace detail
 
-class TCPStream {
+class TCPStream : detail::Socket {
     struct Key {};
 
 public:
     // A connection to `address`, a text as for TCPListener::bind. Throws std::invalid_argument at once when it is none.
     // Awaited, resumes on the task's worker and throws std::system_error (socket, connect, ...), Cancelled,
-    // std::bad_alloc. For a time limit: timeout(duration, TCPStream::connect(...)).
+    // std::bad_alloc, and TimedOut after the configuration's write_timeout.
     static detail::Connect connect(const std::shared_ptr<Executor>& executor, const std::string& address,
                                    TCPStreamConfiguration configuration = {});
 
@@ -127,15 +128,12 @@ public:
     void close() noexcept;
 
     // "127.0.0.1:8080", "[::1]:8080". Throw std::system_error (getsockname, getpeername).
-    std::string local_address() const { return socket_.address_by(platform::getsockname, "getsockname"); }
-    std::string peer_address() const { return socket_.address_by(platform::getpeername, "getpeername"); }
+    std::string local_address() const { return address_by(platform::getsockname, "getsockname"); }
+    std::string peer_address() const { return address_by(platform::getpeername, "getpeername"); }
     // How many bytes the kernel has taken. Exact when no write is in progress.
     std::uint64_t bytes_sent() const noexcept { return bytes_sent_.load(std::memory_order_relaxed); }
 
-    TCPStream(Key, std::shared_ptr<detail::State> state, TCPStreamConfiguration configuration) noexcept
-        : socket_(std::move(state)), configuration_(configuration) {}
-    TCPStream(const TCPStream&) = delete;
-    TCPStream& operator=(const TCPStream&) = delete;
+    TCPStream(Key, std::shared_ptr<detail::State> its_state, const TCPStreamConfiguration& configuration);
     ~TCPStream() { close(); }
 
 private:
@@ -144,6 +142,7 @@ private:
     friend class detail::Connect;
     friend class detail::ReadExactly;
     friend class detail::ReadSome;
+    friend class detail::StreamOperation;
     friend class detail::WriteAll;
 
     // How many bytes were moved from pending_.
@@ -152,8 +151,6 @@ private:
     std::ptrdiff_t receive(int fd, detail::Registration& place, std::span<char> to) noexcept;
     std::ptrdiff_t send(int fd, std::span<const char> from) noexcept;
 
-    mutable detail::Socket socket_;
-    const TCPStreamConfiguration configuration_;
     std::vector<char> pending_;
     platform::atomic<std::uint64_t> bytes_sent_{0};
     // The error that broke the connection, -errno: the kernel reports it once, and an end of stream afterwards.

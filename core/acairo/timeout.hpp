@@ -8,7 +8,7 @@ namespace detail {
 
 class [[nodiscard]] Sleep final : public Operation {
 public:
-    explicit Sleep(std::chrono::nanoseconds duration) noexcept : duration_(duration) {}
+    explicit Sleep(std::chrono::nanoseconds duration) noexcept : Operation("sleep_for"), duration_(duration) {}
     void await_resume() const { rethrow(); }
 
 private:

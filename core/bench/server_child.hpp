@@ -24,7 +24,7 @@ struct ServerKind {
 //
 // Together (the default): the driver shares the first with the server, whose further workers have the next ones. Then
 // nothing ever waits for another processor to wake up, which in a virtual machine costs more than a message does: a
-// round's two copies of the raw loop differ by up to 6 % at one connection; apart, by up to 17 % (12 rounds each).
+// round's two copies of the raw loop differ by up to 6 % at one connection; apart, by up to 15 % (12 rounds each).
 // Apart: the driver has the last one to itself.
 class Placement {
 public:
