@@ -60,9 +60,7 @@ R succeed(R result, const char* call) {
 inline void wait_for(int fd, short events) {
     pollfd one{fd, events, 0};
     int ready = 0;
-    do {
-        ready = ::poll(&one, 1, hang_guard_milliseconds);
-    } while (ready < 0 && errno == EINTR);
+    do { ready = ::poll(&one, 1, hang_guard_milliseconds); } while (ready < 0 && errno == EINTR);
     if (succeed(ready, "poll") == 0) throw std::runtime_error("the hang guard: nothing happened on a raw socket");
 }
 
@@ -121,11 +119,12 @@ public:
     // For members and containers: no connection.
     Client() = default;
     explicit Client(Descriptor connected) : socket_(std::move(connected)) {}
-    // Connects. `receive_buffer`: bytes for SO_RCVBUF, 0 for the system's own choice; a small one fills soon.
-    explicit Client(const std::string& address, int receive_buffer = 0) {
+    // Connects.
+    explicit Client(const std::string& address) {
         Address to(address);
         socket_ = Descriptor(succeed(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-        if (receive_buffer != 0) set(SOL_SOCKET, SO_RCVBUF, receive_buffer);
+        // Small, so that a peer's write soon has to wait. Without this, some systems take 32 MiB.
+        set(SOL_SOCKET, SO_RCVBUF, 1 << 16);
         // Nothing waits for what comes after it: without this, a test of many small sends takes 40 ms for each.
         set(IPPROTO_TCP, TCP_NODELAY, 1);
         succeed(::connect(fd(), to.get(), to.length()), "connect");
@@ -191,7 +190,8 @@ private:
 // A listening socket, for acairo's connect; Listener::refusing() is bound and does not listen.
 class Listener {
 public:
-    explicit Listener(const std::string& address = "127.0.0.1:0", int backlog = 128) : Listener(address, true, backlog) {}
+    explicit Listener(const std::string& address = "127.0.0.1:0", int backlog = 128)
+        : Listener(address, true, backlog) {}
     static Listener refusing() { return Listener("127.0.0.1:0", false, 0); }
 
     std::string address() const { return local_address(socket_.get()); }
@@ -215,9 +215,7 @@ inline bool has_ipv6() {
     try {
         Listener("[::1]:0");
         return true;
-    } catch (const std::system_error&) {
-        return false;
-    }
+    } catch (const std::system_error&) { return false; }
 }
 
 }  // namespace raw

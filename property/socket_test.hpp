@@ -6,12 +6,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <chrono>
 #include <concepts>
 #include <cstring>
+#include <functional>
 #include <future>
 #include <memory>
 #include <set>
@@ -24,7 +26,7 @@
 
 #include "raw_client.hpp"
 
-namespace property {
+namespace sockets {
 
 inline constexpr std::chrono::hours for_ever{24};
 
@@ -43,22 +45,16 @@ inline std::string exception_in_words() {
         throw;
     } catch (const acairo::EndOfStream& end) {
         return "EndOfStream after \"" + text(end.received()) + "\"";
-    } catch (const acairo::Cancelled&) {
-        return "Cancelled";
-    } catch (const acairo::TimedOut&) {
+    } catch (const acairo::Cancelled&) { return "Cancelled"; } catch (const acairo::TimedOut&) {
         return "TimedOut";
     } catch (const acairo::TCPListenerStoppedError&) {
         return "TCPListenerStoppedError";
     } catch (const std::system_error& error) {
         const char* const name = ::strerrorname_np(error.code().value());
         return name ? name : "system_error " + std::to_string(error.code().value());
-    } catch (const std::invalid_argument&) {
-        return "invalid_argument";
-    } catch (const std::logic_error&) {
+    } catch (const std::invalid_argument&) { return "invalid_argument"; } catch (const std::logic_error&) {
         return "logic_error";
-    } catch (const std::bad_alloc&) {
-        return "bad_alloc";
-    }
+    } catch (const std::bad_alloc&) { return "bad_alloc"; }
 }
 
 template <class F>
@@ -66,9 +62,7 @@ std::string exception_of(F&& call) {
     try {
         call();
         return "none";
-    } catch (...) {
-        return exception_in_words();
-    }
+    } catch (...) { return exception_in_words(); }
 }
 
 // The text of what `call` throws, empty when it throws nothing.
@@ -77,9 +71,7 @@ std::string message_of(F&& call) {
     try {
         call();
         return "";
-    } catch (const std::exception& error) {
-        return error.what();
-    }
+    } catch (const std::exception& error) { return error.what(); }
 }
 
 // Awaits what `make()` returns and tells how that ended: its result, "done" when it has none, or its exception.
@@ -99,9 +91,7 @@ acairo::Task<std::string> ending(F make) {
             co_await make();
             co_return "done";
         }
-    } catch (...) {
-        co_return exception_in_words();
-    }
+    } catch (...) { co_return exception_in_words(); }
 }
 
 // An operation that runs on a worker while the test goes on.
@@ -121,17 +111,28 @@ private:
     std::future<std::string> ended_;
 };
 
+// One type for all of them: without this, each test instantiates an executor's templates for each of its lambdas.
+using MakeEnding = std::function<acairo::Task<std::string>()>;
+
+inline Running start_ending(acairo::Executor& executor, MakeEnding make, acairo::StopToken token) {
+    auto promise = std::make_unique<std::promise<std::string>>();
+    Running running(promise->get_future());
+    executor.spawn([promise = std::move(promise),
+                    make = std::move(make)]() -> acairo::Task<void> { promise->set_value(co_await make()); },
+                   std::move(token));
+    return running;
+}
+
 // Starts what `make()` returns on a worker.
 template <class F>
 Running start(acairo::Executor& executor, F make, acairo::StopToken token = {}) {
-    auto promise = std::make_unique<std::promise<std::string>>();
-    Running running(promise->get_future());
-    executor.spawn(
-        [promise = std::move(promise), make = std::move(make)]() -> acairo::Task<void> {
-            promise->set_value(co_await ending(std::ref(make)));
-        },
-        std::move(token));
-    return running;
+    return start_ending(executor, [make = std::move(make)] { return ending(std::ref(make)); }, std::move(token));
+}
+
+// Awaits what `make()` returns, on a worker, and tells how it ended.
+template <class F>
+std::string ending_of(acairo::Executor& executor, F make) {
+    return executor.sync_wait(MakeEnding([&] { return ending(std::ref(make)); }));
 }
 
 inline std::set<int> open_descriptors() {
@@ -210,26 +211,24 @@ protected:
     // Awaits what `make()` returns, on a worker, and tells how it ended.
     template <class F>
     std::string ending_of(F make) {
-        return executor_->sync_wait([&] { return ending(std::ref(make)); });
+        return sockets::ending_of(*executor_, std::move(make));
     }
     template <class F>
     Running start(F make, acairo::StopToken token = {}) {
-        return property::start(*executor_, std::move(make), std::move(token));
+        return sockets::start(*executor_, std::move(make), std::move(token));
     }
 
     // A stream that a listener accepted, and its peer.
-    Pair connected(acairo::TCPListenerConfiguration configuration = {}, const std::string& address = "127.0.0.1:0",
-                   int receive_buffer = 0) {
+    Pair connected(acairo::TCPListenerConfiguration configuration = {}, const std::string& address = "127.0.0.1:0") {
         acairo::TCPListener listener(configuration, executor_);
         listener.bind(address);
         listener.listen();
-        raw::Client client(listener.local_address(), receive_buffer);
+        raw::Client client(listener.local_address());
         return {accept(listener), std::move(client)};
     }
     std::shared_ptr<acairo::TCPStream> accept(const acairo::TCPListener& listener) {
-        return executor_->sync_wait([&]() -> acairo::Task<std::shared_ptr<acairo::TCPStream>> {
-            co_return co_await listener.accept();
-        });
+        return executor_->sync_wait(
+            [&]() -> acairo::Task<std::shared_ptr<acairo::TCPStream>> { co_return co_await listener.accept(); });
     }
     std::shared_ptr<acairo::TCPStream> connect(const std::string& address) {
         return executor_->sync_wait([&]() -> acairo::Task<std::shared_ptr<acairo::TCPStream>> {
@@ -244,4 +243,4 @@ private:
     int workers_ = 1;
 };
 
-}  // namespace property
+}  // namespace sockets

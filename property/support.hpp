@@ -160,30 +160,31 @@ auto run(F callable) {
     return executor()->sync_wait(std::move(callable));
 }
 
+// Two ends of a connection, on `executor`.
+using Streams = std::pair<std::shared_ptr<acairo::TCPStream>, std::shared_ptr<acairo::TCPStream>>;
+inline acairo::Task<Streams> connected(std::shared_ptr<acairo::Executor> executor) {
+    acairo::TCPListener listener(acairo::TCPListenerConfiguration(), executor);
+    listener.bind("127.0.0.1:0");
+    listener.listen();
+    auto near = co_await acairo::TCPStream::connect(executor, listener.local_address());
+    auto far = co_await listener.accept();
+    co_return Streams(std::move(near), std::move(far));
+}
+
 // How something ended: "returned", or the type of what was thrown.
 inline std::string name_of(const std::exception_ptr& thrown) {
     if (!thrown) return "returned";
     try {
         std::rethrow_exception(thrown);
-    } catch (const acairo::Cancelled&) {
-        return "Cancelled";
-    } catch (const acairo::TimedOut&) {
+    } catch (const acairo::Cancelled&) { return "Cancelled"; } catch (const acairo::TimedOut&) {
         return "TimedOut";
-    } catch (const acairo::EndOfStream&) {
-        return "EndOfStream";
-    } catch (const acairo::TCPListenerStoppedError&) {
+    } catch (const acairo::EndOfStream&) { return "EndOfStream"; } catch (const acairo::TCPListenerStoppedError&) {
         return "TCPListenerStoppedError";
-    } catch (const std::bad_alloc&) {
-        return "bad_alloc";
-    } catch (const std::system_error& error) {
+    } catch (const std::bad_alloc&) { return "bad_alloc"; } catch (const std::system_error& error) {
         return error.code() == std::errc::bad_file_descriptor ? "bad_file_descriptor" : "system_error";
-    } catch (const std::invalid_argument&) {
-        return "invalid_argument";
-    } catch (const std::logic_error&) {
+    } catch (const std::invalid_argument&) { return "invalid_argument"; } catch (const std::logic_error&) {
         return "logic_error";
-    } catch (int number) {
-        return "int " + std::to_string(number);
-    } catch (...) {
+    } catch (int number) { return "int " + std::to_string(number); } catch (...) {
         return "something else";
     }
 }
@@ -193,9 +194,7 @@ std::string ending_of(F function) {
     try {
         static_cast<void>(function());
         return "returned";
-    } catch (...) {
-        return name_of(std::current_exception());
-    }
+    } catch (...) { return name_of(std::current_exception()); }
 }
 
 template <class A>
@@ -203,9 +202,7 @@ acairo::Task<std::string> ending(A awaitable) {
     std::exception_ptr thrown;
     try {
         static_cast<void>(co_await std::move(awaitable));
-    } catch (...) {
-        thrown = std::current_exception();
-    }
+    } catch (...) { thrown = std::current_exception(); }
     co_return name_of(thrown);
 }
 

@@ -37,7 +37,8 @@ TEST(a_task, does_not_run_before_it_is_awaited) {
 }
 
 template <class T>
-concept AwaitableInATaskAsLvalue = requires(Task<void>::promise_type& promise, T& task) { promise.await_transform(task); };
+concept AwaitableInATaskAsLvalue =
+    requires(Task<void>::promise_type& promise, T& task) { promise.await_transform(task); };
 template <class T>
 concept AwaitableElsewhereAsLvalue = requires(T& task) { task.operator co_await(); };
 
@@ -124,9 +125,7 @@ TEST(awaiting, a_task_twice_is_a_logic_error) {
         std::string ended = "returned";
         try {
             co_await std::move(task);
-        } catch (const std::logic_error&) {
-            ended = "logic_error";
-        }
+        } catch (const std::logic_error&) { ended = "logic_error"; }
         EXPECT_EQ(ended, "logic_error");
     });
 }
@@ -138,9 +137,7 @@ TEST(awaiting, a_task_that_threw_twice_is_a_logic_error) {
             std::exception_ptr thrown;
             try {
                 co_await std::move(task);
-            } catch (...) {
-                thrown = std::current_exception();
-            }
+            } catch (...) { thrown = std::current_exception(); }
             EXPECT_EQ(name_of(thrown), expected);
         }
     });
@@ -162,9 +159,7 @@ TEST(awaiting, a_task_that_another_coroutine_awaits_is_a_logic_error_and_disturb
     work->sync_wait([&]() -> Task<void> {
         try {
             co_await std::move(task);
-        } catch (const std::logic_error&) {
-            ended = "logic_error";
-        }
+        } catch (const std::logic_error&) { ended = "logic_error"; }
         event.set();
     });
     work->drain(std::chrono::hours(1));
@@ -244,7 +239,7 @@ TEST(the_result, is_never_copied_when_it_can_be_moved) {
         ~NoCopies() = default;
     };
     const auto make = []() -> Task<NoCopies> { co_return NoCopies(1); };
-    run([&]() -> Task<void> { const NoCopies got = co_await make(); });
+    run([&]() -> Task<void> { [[maybe_unused]] const NoCopies got = co_await make(); });
     run(make);
 }
 
@@ -269,9 +264,7 @@ TEST(the_result, may_throw_when_it_is_moved_and_the_exception_reaches_the_awaite
             std::exception_ptr thrown;
             try {
                 const ThrowsOnMove got = co_await make();
-            } catch (...) {
-                thrown = std::current_exception();
-            }
+            } catch (...) { thrown = std::current_exception(); }
             co_return name_of(thrown);
         });
         // One move into the task, one out of it.
@@ -285,8 +278,8 @@ TEST(the_result, may_throw_when_sync_wait_moves_it) {
     bool returned = false;
     for (int moves = 0; moves < 8; ++moves) {
         const auto work = executor();
-        const std::string ended =
-            ending_of([&] { return work->sync_wait([&]() -> Task<ThrowsOnMove> { co_return ThrowsOnMove(census, moves); }); });
+        const std::string ended = ending_of(
+            [&] { return work->sync_wait([&]() -> Task<ThrowsOnMove> { co_return ThrowsOnMove(census, moves); }); });
         if (ended == "returned") returned = true;
         EXPECT_EQ(ended, returned ? "returned" : "int 42") << moves;
         EXPECT_EQ(census.alive(), 0) << moves;
@@ -311,24 +304,16 @@ TEST(an_exception, of_any_type_travels_through_every_awaiter) {
         int caught = 0;
         try {
             co_await through(through, 10, 42);
-        } catch (int number) {
-            caught += number == 42;
-        }
+        } catch (int number) { caught += number == 42; }
         try {
             co_await through(through, 10, OwnException("own"));
-        } catch (const OwnException& own) {
-            caught += own.text == "own";
-        }
+        } catch (const OwnException& own) { caught += own.text == "own"; }
         try {
             co_await through(through, 10, std::runtime_error("standard"));
-        } catch (const std::exception& standard) {
-            caught += standard.what() == std::string("standard");
-        }
+        } catch (const std::exception& standard) { caught += standard.what() == std::string("standard"); }
         try {
             co_await through(through, 10, static_cast<const char*>("characters"));
-        } catch (const char* characters) {
-            caught += characters == std::string("characters");
-        }
+        } catch (const char* characters) { caught += characters == std::string("characters"); }
         EXPECT_EQ(caught, 4);
     });
 }
@@ -348,9 +333,7 @@ TEST(an_exception, arrives_as_the_same_object) {
         std::exception_ptr got;
         try {
             co_await throws();
-        } catch (...) {
-            got = std::current_exception();
-        }
+        } catch (...) { got = std::current_exception(); }
         EXPECT_EQ(got, sent);
     });
 }
@@ -361,9 +344,7 @@ TEST(an_exception, that_was_caught_does_not_come_again) {
             std::exception_ptr thrown;
             try {
                 co_await throws_42();
-            } catch (...) {
-                thrown = std::current_exception();
-            }
+            } catch (...) { thrown = std::current_exception(); }
             EXPECT_EQ(name_of(thrown), "int 42");
             EXPECT_EQ(co_await number(i), i);
         }
@@ -375,15 +356,11 @@ TEST(an_exception, may_leave_a_task_while_another_exception_is_handled) {
         std::exception_ptr outer;
         try {
             throw std::runtime_error("outer");
-        } catch (...) {
-            outer = std::current_exception();
-        }
+        } catch (...) { outer = std::current_exception(); }
         EXPECT_EQ(co_await ending(throws_42()), "int 42");
         try {
             std::rethrow_exception(outer);
-        } catch (const std::runtime_error& error) {
-            EXPECT_STREQ(error.what(), "outer");
-        }
+        } catch (const std::runtime_error& error) { EXPECT_STREQ(error.what(), "outer"); }
     });
 }
 

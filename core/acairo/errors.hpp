@@ -30,7 +30,9 @@ struct TCPListenerStoppedError : std::exception {
 class EndOfStream : public std::exception {
 public:
     explicit EndOfStream(std::shared_ptr<const std::vector<char>> received) noexcept : received_(std::move(received)) {}
-    const char* what() const noexcept override { return "acairo: the peer ended the stream before all bytes had arrived"; }
+    const char* what() const noexcept override {
+        return "acairo: the peer ended the stream before all bytes had arrived";
+    }
     // What arrived before the end. It is no longer in the stream.
     const std::vector<char>& received() const noexcept { return *received_; }
 

@@ -9,7 +9,8 @@ namespace {
 
 int at_least_one(int value, const char* name) {
     if (value >= 1) return value;
-    throw std::invalid_argument("acairo: ExecutorConfiguration." + std::string(name) + " is " + std::to_string(value) + "; it must be at least 1");
+    throw std::invalid_argument("acairo: ExecutorConfiguration." + std::string(name) + " is " + std::to_string(value) +
+                                "; it must be at least 1");
 }
 
 void print(const char* what) noexcept { std::fprintf(stderr, "acairo: an exception left a spawned task: %s\n", what); }
@@ -44,7 +45,8 @@ void State::admit() {
         // In the same read-modify-write as the count: without this, a chain admitted while stop() looks at the count
         // would be posted to workers that have ended.
         if (word & refusing) throw Cancelled();
-    } while (!word_.compare_exchange_weak(word, word + one_chain, std::memory_order_relaxed, std::memory_order_relaxed));
+    } while (
+        !word_.compare_exchange_weak(word, word + one_chain, std::memory_order_relaxed, std::memory_order_relaxed));
 }
 
 void State::release() noexcept {
@@ -81,23 +83,20 @@ void State::end_threads() noexcept {
     for (platform::thread& thread : threads_) on_worker() ? thread.detach() : thread.join();
 }
 
-void State::report(std::exception_ptr failure) const noexcept {
+void State::report(const std::exception_ptr& failure) const noexcept {
     try {
         if (failure) std::rethrow_exception(failure);
     } catch (const Cancelled&) {
-    } catch (const std::exception& error) {
-        on_unhandled_ ? handle(failure) : print(error.what());
-    } catch (...) {
+        return;  // a task's normal end
+    } catch (const std::exception& error) { on_unhandled_ ? handle(failure) : print(error.what()); } catch (...) {
         on_unhandled_ ? handle(failure) : print("not a std::exception");
     }
 }
 
-void State::handle(std::exception_ptr failure) const noexcept {
+void State::handle(const std::exception_ptr& failure) const noexcept {
     try {
-        on_unhandled_(std::move(failure));
-    } catch (...) {
-        print("and on_unhandled threw another one");
-    }
+        on_unhandled_(failure);
+    } catch (...) { print("and on_unhandled threw another one"); }
 }
 
 }  // namespace detail
@@ -133,7 +132,8 @@ void Executor::rethrow(const detail::State& state, std::exception_ptr thrown, bo
 
 void Executor::refuse_on_worker(const char* call) {
     if (!detail::Worker::current()) return;
-    throw std::logic_error("acairo: Executor::" + std::string(call) + " would wait for itself on a worker; call it on another thread");
+    throw std::logic_error("acairo: Executor::" + std::string(call) +
+                           " would wait for itself on a worker; call it on another thread");
 }
 
 }  // namespace acairo::inline ACAIRO_WORLD

@@ -34,7 +34,9 @@ public:
     // Takes a new chain in: throws Cancelled after a stop, and, from outside, while draining.
     void admit();
     void release() noexcept;
-    Worker& next_worker() noexcept { return workers_[dealt_.fetch_add(1, std::memory_order_relaxed) % workers_.size()]; }
+    Worker& next_worker() noexcept {
+        return workers_[dealt_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
+    }
     void stop() noexcept;
     bool drain(std::chrono::nanoseconds duration);
     // Joins the workers; on one of them, which cannot wait for itself, leaves them alone.
@@ -43,7 +45,7 @@ public:
     bool stopping() const noexcept { return (word_.load(std::memory_order_acquire) & stopped) != 0; }
     // Acquire: without this, the last worker could free what another one's last chain still wrote.
     bool ended() const noexcept { return (word_.load(std::memory_order_acquire) & ~draining) == stopped; }
-    void report(std::exception_ptr failure) const noexcept;
+    void report(const std::exception_ptr& failure) const noexcept;
 
     const int budget;
     // A thread outside waits for something that a worker changes.
@@ -53,7 +55,7 @@ public:
 private:
     static constexpr std::uint64_t stopped = 1, draining = 2, one_chain = 4;
     bool on_worker() const noexcept;
-    void handle(std::exception_ptr failure) const noexcept;
+    void handle(const std::exception_ptr& failure) const noexcept;
 
     void (*const on_unhandled_)(std::exception_ptr);
     platform::atomic<std::uint64_t> word_{0};
@@ -72,13 +74,15 @@ concept ReturnsTask = std::invocable<F&> && std::same_as<TaskOf<F>, Task<typenam
 template <class F, class End>
 class Root final : public Chain {
 public:
-    Root(Worker& its_worker, F&& callable, End&& end) : Chain(&its_worker), callable_(std::move(callable)), end_(std::move(end)) {}
+    Root(Worker& its_worker, F&& callable, End&& end)
+        : Chain(&its_worker), callable_(std::move(callable)), end_(std::move(end)) {}
 
 private:
     bool begin() noexcept override {
         try {
             task_ = callable_();
-            if (!task_.owner_.frame) throw std::logic_error("acairo: the callable returned a task that was moved from or awaited");
+            if (!task_.owner_.frame)
+                throw std::logic_error("acairo: the callable returned a task that was moved from or awaited");
             set_root(*task_.owner_.frame);
             return true;
         } catch (...) {
@@ -101,7 +105,7 @@ private:
 };
 
 // Its own reference to the state: the task may end, and with it the last owner of the executor, before this does.
-template <class F, class End>
+template <class F, class End>  // NOLINTNEXTLINE(performance-unnecessary-value-param)
 void launch(std::shared_ptr<State> state, F callable, End end) {
     auto root = std::make_unique<Root<F, End>>(state->next_worker(), std::move(callable), std::move(end));
     state->admit();
@@ -128,9 +132,11 @@ public:
     // `token`: a stop requested there ends the task's waits with Cancelled.
     template <detail::ReturnsTask F>
     void spawn(F callable, StopToken token = {}) {
-        auto report = [&state = *state_](std::exception_ptr failure) { state.report(std::move(failure)); };
+        auto report = [&state = *state_](const std::exception_ptr& failure) { state.report(failure); };
         if (token == StopToken()) return detail::launch(state_, std::move(callable), report);
-        auto stoppable = [callable = std::move(callable), token]() mutable { return with_stop_token(token, callable()); };
+        auto stoppable = [callable = std::move(callable), token]() mutable {
+            return with_stop_token(token, callable());
+        };
         detail::launch(state_, std::move(stoppable), report);
     }
 
@@ -140,20 +146,25 @@ public:
     template <detail::ReturnsTask F>
     auto sync_wait(F callable) -> typename detail::TaskOf<F>::value_type {
         using T = typename detail::TaskOf<F>::value_type;
-        using Kept = std::conditional_t<std::is_void_v<T>, char, std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, T>>;
+        using Kept = std::conditional_t<std::is_void_v<T>, char,
+                                        std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, T>>;
         std::optional<Kept> result;
-        run_and_wait([&]() -> Task<void> {
-            if constexpr (std::is_void_v<T>) {
-                co_await callable();
-            } else if constexpr (std::is_reference_v<T>) {
-                T&& reference = co_await callable();
-                result = std::addressof(reference);
-            } else {
-                result.emplace(co_await callable());
-            }
-        }, std::is_void_v<T>);
-        if constexpr (std::is_reference_v<T>) return static_cast<T>(**result);
-        else if constexpr (!std::is_void_v<T>) return std::move(*result);
+        run_and_wait(
+            [&]() -> Task<void> {
+                if constexpr (std::is_void_v<T>) {
+                    co_await callable();
+                } else if constexpr (std::is_reference_v<T>) {
+                    T&& reference = co_await callable();
+                    result = std::addressof(reference);
+                } else {
+                    result.emplace(co_await callable());
+                }
+            },
+            std::is_void_v<T>);
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T>(**result);
+        else if constexpr (!std::is_void_v<T>)
+            return std::move(*result);
     }
 
     // Requests that everything ends, and returns at once. From then on every wait ends with Cancelled, and each further
@@ -183,10 +194,9 @@ private:
                 shared.changed.notify_all();
             });
             const detail::Lock lock(state->mutex);
+            // NOLINTNEXTLINE(bugprone-infinite-loop): the task's end, on a worker, sets it
             while (!done) state->changed.wait(state->mutex);
-        } catch (const Cancelled&) {
-            thrown = std::current_exception();
-        }
+        } catch (const Cancelled&) { thrown = std::current_exception(); }
         if (thrown) rethrow(*state, std::move(thrown), may_be_stopped);
     }
     static void rethrow(const detail::State& state, std::exception_ptr thrown, bool may_be_stopped);

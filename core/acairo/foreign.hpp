@@ -14,12 +14,16 @@ namespace acairo::inline ACAIRO_WORLD::detail {
 struct Bridge {
     struct promise_type {
         explicit promise_type(Chain& bridged) noexcept : chain(&bridged) {}
-        [[gnu::noinline]] Bridge get_return_object() noexcept { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+        [[gnu::noinline]] Bridge get_return_object() noexcept {
+            return {std::coroutine_handle<promise_type>::from_promise(*this)};
+        }
         std::suspend_always initial_suspend() const noexcept { return {}; }
         // The chain is posted when the bridge is suspended for good: from then on the worker may destroy it, even while
         // this call is still on its way out.
         struct Post : std::suspend_always {
-            void await_suspend(std::coroutine_handle<promise_type> bridge) const noexcept { bridge.promise().chain->resume_from_anywhere(); }
+            void await_suspend(std::coroutine_handle<promise_type> bridge) const noexcept {
+                bridge.promise().chain->resume_from_anywhere();
+            }
         };
         Post final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
@@ -51,8 +55,11 @@ using AwaitResult = decltype(std::declval<std::remove_reference_t<AwaiterOf<A>>&
 // `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
 template <class A>
 struct [[nodiscard]] ForeignAwaiter : Pinned {
-    ForeignAwaiter(Chain& its_chain, A&& awaitable) : chain(its_chain), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
-    ~ForeignAwaiter() { if (bridge) bridge.destroy(); }
+    ForeignAwaiter(Chain& its_chain, A&& awaitable)
+        : chain(its_chain), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
+    ~ForeignAwaiter() {
+        if (bridge) bridge.destroy();
+    }
     bool await_ready() { return awaiter.await_ready(); }
     bool await_suspend(std::coroutine_handle<>) {
         const std::coroutine_handle<> frame = bridge = bridge_to(chain).frame;

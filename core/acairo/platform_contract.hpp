@@ -46,9 +46,8 @@ concept SystemCalls = requires(int fd, void* bytes, typename P::address& address
 };
 
 template <class P>
-concept Threads = requires(typename P::mutex mutex, typename P::condition_variable condition,
-                           typename P::thread thread, typename P::template atomic<std::uint64_t> word,
-                           std::uint64_t value) {
+concept Threads = requires(typename P::mutex mutex, typename P::condition_variable condition, typename P::thread thread,
+                           typename P::template atomic<std::uint64_t> word, std::uint64_t value) {
     mutex.lock(), mutex.unlock(), condition.wait(mutex), condition.notify_all();
     { condition.wait_until(mutex, P::now()) } -> std::same_as<bool>;
     requires std::movable<typename P::thread> && std::constructible_from<typename P::thread, void (*)()>;

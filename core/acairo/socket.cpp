@@ -77,9 +77,7 @@ void Socket::claim(Direction direction, const char* call) {
     throw_system_error(-EBADF, std::string(call) + " after close()");
 }
 
-void Socket::unclaim(Direction direction) noexcept {
-    word_.fetch_and(~claim_of(direction), std::memory_order_release);
-}
+void Socket::unclaim(Direction direction) noexcept { word_.fetch_and(~claim_of(direction), std::memory_order_release); }
 
 void Socket::retry() noexcept {
     const Use use(*this);
@@ -115,8 +113,9 @@ std::string Socket::address_by(int (*call)(int, platform::address&) noexcept, co
 
 void SocketOperation::begin() {
     if (&worker().state != socket->state.get()) {
-        throw std::logic_error(std::string("acairo: ") + name_ +
-                               " on a worker of another executor; use the executor that the stream or listener was made with");
+        throw std::logic_error(
+            std::string("acairo: ") + name_ +
+            " on a worker of another executor; use the executor that the stream or listener was made with");
     }
     socket->claim(direction_, name_);
 }

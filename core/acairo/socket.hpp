@@ -22,7 +22,9 @@ std::string to_text(platform::address& address);
 class Socket : Pinned {
 public:
     explicit Socket(std::shared_ptr<State> its_state) noexcept : state(std::move(its_state)) {}
-    std::chrono::nanoseconds& timeout(Direction direction) noexcept { return timeouts_[static_cast<std::size_t>(direction)]; }
+    std::chrono::nanoseconds& timeout(Direction direction) noexcept {
+        return timeouts_[static_cast<std::size_t>(direction)];
+    }
     ~Socket();
 
     // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.

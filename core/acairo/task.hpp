@@ -148,7 +148,9 @@ auto PromiseBase::await_transform(Task<T>&& task) {
 template <class T>
 struct [[nodiscard]] AwaitFromForeign final : Chain {
     explicit AwaitFromForeign(Frame* task) : Chain(nullptr), root(startable(task)) { set_root(*root); }
-    ~AwaitFromForeign() { if (leaf_) root->owner->reset(); }
+    ~AwaitFromForeign() {
+        if (leaf_) root->owner->reset();
+    }
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
         waiting = handle;

@@ -14,10 +14,12 @@ constexpr std::chrono::milliseconds shortage_pause{50};
 constexpr std::array shortages{EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
 // Of the one connection and not of the listener, see accept(2): it died in the backlog, a firewall refused it, its network
 // went away.
-constexpr std::array passing{EINTR,  ECONNABORTED, EPERM,        ENETDOWN,   EPROTO,      ENOPROTOOPT, EHOSTDOWN,
-                             ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
+constexpr std::array passing{EINTR,     ECONNABORTED, EPERM,        ENETDOWN,   EPROTO,      ENOPROTOOPT,
+                             EHOSTDOWN, ENONET,       EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
 
-bool is_one_of(int result, std::span<const int> errors) noexcept { return std::ranges::find(errors, -result) != errors.end(); }
+bool is_one_of(int result, std::span<const int> errors) noexcept {
+    return std::ranges::find(errors, -result) != errors.end();
+}
 
 void require(bool satisfied, const std::string& problem) {
     if (!satisfied) throw std::invalid_argument("acairo: TCPListenerConfiguration." + problem);
@@ -27,11 +29,12 @@ TCPListenerConfiguration validated(TCPListenerConfiguration configuration) {
     require(configuration.backlog >= 1,
             "backlog is " + std::to_string(configuration.backlog) + "; it must be at least 1");
     const int maximum = configuration.maximum_connections;
-    require(maximum >= 0, "maximum_connections is " + std::to_string(maximum) + "; it must be positive, or 0 for no limit");
+    require(maximum >= 0,
+            "maximum_connections is " + std::to_string(maximum) + "; it must be positive, or 0 for no limit");
     const std::uint64_t limit = platform::open_descriptors_limit();
     require(static_cast<std::uint64_t>(maximum) <= limit,
-            "maximum_connections is " + std::to_string(maximum) + ", but this process may open " + std::to_string(limit) +
-                " descriptors; raise RLIMIT_NOFILE (ulimit -n), or lower maximum_connections");
+            "maximum_connections is " + std::to_string(maximum) + ", but this process may open " +
+                std::to_string(limit) + " descriptors; raise RLIMIT_NOFILE (ulimit -n), or lower maximum_connections");
     return configuration;
 }
 
@@ -56,7 +59,8 @@ void TCPListener::bind(const std::string& address) {
     {
         const detail::Socket::Use use(shared_->socket);
         if (!use) throw TCPListenerStoppedError();
-        if (use.fd >= 0) throw std::logic_error("acairo: bind " + address + ": the listener is already bound to " + local_address());
+        if (use.fd >= 0)
+            throw std::logic_error("acairo: bind " + address + ": the listener is already bound to " + local_address());
     }
     const int fd = platform::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     succeed(fd, "socket for", address);
@@ -97,7 +101,8 @@ bool ListenerState::full() noexcept {
 
 void Accept::begin() {
     if (socket->closed()) throw TCPListenerStoppedError();
-    if (!listener_->listening) throw std::logic_error("acairo: accept() before listen(); call bind() and listen() first");
+    if (!listener_->listening)
+        throw std::logic_error("acairo: accept() before listen(); call bind() and listen() first");
     SocketOperation::begin();
 }
 
@@ -132,9 +137,7 @@ bool Accept::make_stream() noexcept {
     try {
         stream_ = std::make_shared<TCPStream>(TCPStream::Key{}, socket->state, listener_->configuration.stream);
         return true;
-    } catch (const std::bad_alloc&) {
-        return false;
-    }
+    } catch (const std::bad_alloc&) { return false; }
 }
 
 bool Accept::take(int fd) noexcept {

@@ -22,7 +22,8 @@ namespace detail {
 
 // What a listener shares with its accept: the listener may go away while that waits.
 struct ListenerState {
-    ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& state) : socket(state), configuration(its_configuration) {}
+    ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& state)
+        : socket(state), configuration(its_configuration) {}
     Socket socket;
     const TCPListenerConfiguration configuration;
     platform::atomic<std::uint32_t> connections{0};
@@ -74,7 +75,9 @@ public:
     detail::Accept accept() const noexcept { return detail::Accept(shared_); }
 
     // The address that it is bound to, with the port that the kernel chose. Throws std::system_error (getsockname).
-    std::string local_address() const { return shared_->socket.address_by(platform::getsockname, "getsockname of a listener"); }
+    std::string local_address() const {
+        return shared_->socket.address_by(platform::getsockname, "getsockname of a listener");
+    }
     // Closes the socket; a waiting accept() ends with TCPListenerStoppedError. Any thread, any number of times.
     void stop() noexcept { shared_->socket.close(); }
 

@@ -21,8 +21,8 @@ TCPStream::TCPStream(Key, std::shared_ptr<detail::State> its_state, const TCPStr
     timeout(detail::Direction::write) = configuration.write_timeout;
     for (const auto duration : {configuration.read_timeout, configuration.write_timeout}) {
         if (duration.count() >= 0) continue;
-        throw std::invalid_argument("acairo: a timeout in TCPStreamConfiguration is " + std::to_string(duration.count()) +
-                                    " ns; it must be positive, or 0 for none");
+        throw std::invalid_argument("acairo: a timeout in TCPStreamConfiguration is " +
+                                    std::to_string(duration.count()) + " ns; it must be positive, or 0 for none");
     }
 }
 
@@ -116,9 +116,7 @@ bool ReadExactly::attempt() noexcept {
         const std::size_t before = pending.size();
         try {
             pending.resize(before + std::min(size_ - before, largest_growth));
-        } catch (const std::bad_alloc&) {
-            return complete(Outcome::no_memory);
-        }
+        } catch (const std::bad_alloc&) { return complete(Outcome::no_memory); }
         const std::ptrdiff_t result = stream().receive(use.fd, *place, std::span(pending).subspan(before));
         pending.resize(before + static_cast<std::size_t>(std::max<std::ptrdiff_t>(result, 0)));
         if (result == -EAGAIN) return wait(place);
@@ -143,9 +141,7 @@ bool ReadExactly::deliver(bool at_end) noexcept {
         }
         pending.clear();
         return complete(Outcome::done);
-    } catch (const std::bad_alloc&) {
-        return complete(Outcome::no_memory);
-    }
+    } catch (const std::bad_alloc&) { return complete(Outcome::no_memory); }
 }
 
 std::vector<char> ReadExactly::await_resume() {
@@ -173,13 +169,17 @@ bool WriteAll::attempt() noexcept {
 }
 
 Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer, bool no_delay) noexcept
-    : SocketOperation(*stream, Direction::write, "connect"), stream_(std::move(stream)), peer_(peer), no_delay_(no_delay) {}
+    : SocketOperation(*stream, Direction::write, "connect"),
+      stream_(std::move(stream)),
+      peer_(peer),
+      no_delay_(no_delay) {}
 
 int Connect::start() noexcept {
     const int fd = platform::socket(peer_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return fd;
     if (!socket->open(fd)) return -ECANCELED;
-    if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay_ ? 1 : 0); result < 0) return result;
+    if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay_ ? 1 : 0); result < 0)
+        return result;
     const int result = platform::connect(fd, peer_);
     // After EINTR the attempt goes on; a second call would be another one.
     return result == -EINTR ? -EINPROGRESS : result;

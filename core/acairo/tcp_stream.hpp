@@ -74,7 +74,8 @@ private:
 // Owns what it writes. The base's span survives moving the vector: a vector's elements do not move with it.
 class [[nodiscard]] WriteVector final : public WriteAll {
 public:
-    WriteVector(TCPStream& stream, std::vector<char> buffer) noexcept : WriteAll(stream, buffer), buffer_(std::move(buffer)) {}
+    WriteVector(TCPStream& stream, std::vector<char> buffer) noexcept
+        : WriteAll(stream, buffer), buffer_(std::move(buffer)) {}
 
 private:
     std::vector<char> buffer_;

@@ -24,7 +24,9 @@ private:
 
 // Ends the waits below it when a stop is requested. Throws std::logic_error in a chain without a worker.
 struct TokenScope final : Scope, Message {
-    TokenScope(Chain& in, StopToken its_token) : Scope(with_worker(&in)), token(std::move(its_token)) { callback.emplace(token, Post{*this}); }
+    TokenScope(Chain& in, StopToken its_token) : Scope(with_worker(&in)), token(std::move(its_token)) {
+        callback.emplace(token, Post{*this});
+    }
     ~TokenScope() {
         callback.reset();
         // From here on nobody posts it. Without this, the inbox would keep a scope that is gone.
@@ -69,9 +71,13 @@ struct TimeScope final : Scope, Timer {
 };
 
 template <class A>
-struct ResultOf { using type = AwaitResult<A>; };
+struct ResultOf {
+    using type = AwaitResult<A>;
+};
 template <class T>
-struct ResultOf<Task<T>> { using type = T; };
+struct ResultOf<Task<T>> {
+    using type = T;
+};
 template <class A>
 using TaskFor = Task<typename ResultOf<A>::type>;
 

@@ -65,7 +65,8 @@ void Worker::nudge() const noexcept {
     int result = -EINTR;
     while (result == -EINTR) result = platform::write_counter(wake_up_, 1);
     // EAGAIN: the counter is full, so the worker has been woken already.
-    check(result >= 0 || result == -EAGAIN, "an eventfd can be written");
+    const bool woken = result >= 0 || result == -EAGAIN;
+    check(woken, "an eventfd can be written");
 }
 
 void Worker::run() noexcept {
@@ -96,7 +97,8 @@ void Worker::cancel_all() noexcept {
 
 void Worker::poll(int milliseconds) noexcept {
     const int count = platform::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), milliseconds);
-    check(count >= 0 || count == -EINTR, "epoll_wait of our own descriptor fails with EINTR only");
+    const bool waited = count >= 0 || count == -EINTR;
+    check(waited, "epoll_wait of our own descriptor fails with EINTR only");
     for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
 }
 

@@ -39,7 +39,7 @@ struct Registration final : Message {
     void wake(Direction direction) noexcept;
     // Posts it to its worker, from any thread: `retry`, its reader tries again; `closed`, both waiters do, and find that
     // the socket is closed.
-    enum Reason : std::uint32_t { retry = 1, closed = 2 };
+    enum Reason : std::uint8_t { retry = 1, closed = 2 };
     void post(Reason reason) noexcept;
     void deliver() noexcept override;
 
@@ -104,7 +104,7 @@ private:
     // A deque, because a registration never moves, and is given back with the worker only: a stale event may name it.
     std::deque<Registration> registrations_;
     Registration* free_ = nullptr;
-    std::array<platform::event, 256> events_;
+    std::array<platform::event, 256> events_{};
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

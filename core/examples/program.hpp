@@ -57,7 +57,5 @@ private:
 inline void log_failure(std::exception_ptr failure) {
     try {
         std::rethrow_exception(std::move(failure));
-    } catch (const std::exception& error) {
-        spdlog::debug("a connection ended: {}", error.what());
-    }
+    } catch (const std::exception& error) { spdlog::debug("a connection ended: {}", error.what()); }
 }

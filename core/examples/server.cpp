@@ -65,9 +65,7 @@ int main(int argc, char** argv) try {
     try {
         auto f = std::bind(handle_accept, executor, std::ref(listener));
         executor->sync_wait(std::move(f));
-    } catch (const TCPListenerStoppedError& e) {
-        spdlog::info("sync_wait stopped with: {}", e.what());
-    }
+    } catch (const TCPListenerStoppedError& e) { spdlog::info("sync_wait stopped with: {}", e.what()); }
     return 0;
 } catch (const std::exception& error) {
     spdlog::error("{}", error.what());

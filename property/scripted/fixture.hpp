@@ -29,23 +29,31 @@ template <class A>
 acairo::Task<Failure> failure_of(A operation) {
     try {
         co_await std::move(operation);
-    } catch (const std::system_error& error) {
-        co_return Failure{error.code().value(), error.what()};
-    }
+    } catch (const std::system_error& error) { co_return Failure{error.code().value(), error.what()}; }
     co_return Failure{0, ""};
+}
+
+// True when an operation ends with an exception of type E.
+template <class E, class A>
+acairo::Task<bool> throws(A operation) {
+    try {
+        co_await std::move(operation);
+    } catch (const E&) { co_return true; }
+    co_return false;
 }
 
 // Of something that is no awaitable.
 inline Failure failure_in(const std::function<void()>& call) {
     try {
         call();
-    } catch (const std::system_error& error) {
-        return {error.code().value(), error.what()};
-    }
+    } catch (const std::system_error& error) { return {error.code().value(), error.what()}; }
     return {0, ""};
 }
 
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+inline testing::AssertionResult contains(const std::string& text, const std::string& part) {
+    if (text.find(part) != std::string::npos) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << '"' << part << "\" is not in \"" << text << '"';
+}
 inline std::string to_string(const std::vector<char>& bytes) { return {bytes.begin(), bytes.end()}; }
 inline std::string error_name(const testing::TestParamInfo<int>& error) { return ::strerrorname_np(error.param); }
 
@@ -72,6 +80,10 @@ protected:
 class Scripted : public Bare {
 protected:
     void SetUp() override { start(); }
+    void TearDown() override {
+        stream.reset();
+        Bare::TearDown();
+    }
 
     // Runs a task, and ends the worker. Once.
     template <class F>
@@ -89,7 +101,7 @@ protected:
         script.on(call("setsockopt", fd, ", SO_REUSEADDR, 1"), 0);
         script.on(call("setsockopt", fd, ", TCP_NODELAY, 1"), 0);
     }
-    void registers(int fd) { script.on(call("epoll_ctl(3, ADD, ", fd, ", IN PRI RDHUP ET"), 0); }
+    void registers(int fd) { script.on("epoll_ctl(3, ADD, " + std::to_string(fd) + ", IN PRI RDHUP ET)", 0); }
 
     std::unique_ptr<acairo::TCPListener> listener(acairo::TCPListenerConfiguration configuration = {}) {
         auto made = std::make_unique<acairo::TCPListener>(configuration, executor);
@@ -106,12 +118,22 @@ protected:
         script.on("socket(AF_INET)", fd);
         script.on(call("setsockopt", fd, ", TCP_NODELAY, 1"), 0);
         script.on(call("connect", fd, ", " + address), 0);
+        is_asked_for_its_outcome(fd);
         co_return co_await acairo::TCPStream::connect(executor, address, configuration);
     }
 
-    static std::string call(const std::string& name, int fd, const std::string& more = {}) {
-        return name + (contains(name, "(") ? "" : "(") + std::to_string(fd) + more + ")";
+    // Of a connect that succeeded at once there is nothing to ask, but asking does no harm.
+    void is_asked_for_its_outcome(int fd) {
+        script.maybe(call("getsockopt", fd, ", SO_ERROR"), 0);
+        script.maybe(call("getpeername", fd), 0);
     }
+
+    static std::string call(const std::string& name, int fd, const std::string& more = {}) {
+        return name + "(" + std::to_string(fd) + more + ")";
+    }
+
+    // What a test does not leave in its coroutine.
+    std::shared_ptr<acairo::TCPStream> stream;
 
 private:
     struct Stop {

@@ -85,7 +85,9 @@ struct platform {
     static int getsockname(int fd, address& local) noexcept {
         return checked(::getsockname(fd, local.get(), &local.length));
     }
-    static int getpeername(int fd, address& peer) noexcept { return checked(::getpeername(fd, peer.get(), &peer.length)); }
+    static int getpeername(int fd, address& peer) noexcept {
+        return checked(::getpeername(fd, peer.get(), &peer.length));
+    }
     static int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); }
     static int epoll_ctl(int epoll, int operation, int fd, event* wanted) noexcept {
         return checked(::epoll_ctl(epoll, operation, fd, wanted));

@@ -38,6 +38,12 @@ Script& Script::current() {
 
 Step& Script::on(std::string call, std::ptrdiff_t result) { return steps_.emplace_back(Step{std::move(call), result}); }
 
+Step& Script::maybe(std::string call, std::ptrdiff_t result) {
+    Step& step = on(std::move(call), result);
+    step.may_be_skipped = true;
+    return step;
+}
+
 void Script::receives(const std::string& call, std::string bytes) {
     Step& step = on(call, static_cast<std::ptrdiff_t>(bytes.size()));
     step.bytes = std::move(bytes);
@@ -61,6 +67,7 @@ std::string Script::sent(int fd) const {
 std::vector<std::string> Script::finish() {
     while (!waiting_.empty()) block();
     for (; next_ != steps_.size() && failures_.empty(); ++next_) {
+        if (steps_[next_].may_be_skipped) continue;
         fail("step " + std::to_string(next_) + ", " + steps_[next_].call + ", was never called");
     }
     for (const auto& [fd, calls] : open_) fail("descriptor " + std::to_string(fd) + " was left open");
@@ -79,17 +86,23 @@ void Script::die(const std::string& why) const {
     std::abort();
 }
 
-bool Script::expects(const std::string& call) const {
+void Script::skip_to(const std::string& call) {
+    std::size_t step = next_;
+    while (step != steps_.size() && steps_[step].may_be_skipped && !matches(steps_[step].call, call)) ++step;
+    // Only to where it leads: what needs no step may come in between.
+    if (step != steps_.size() && matches(steps_[step].call, call)) next_ = step;
+}
+
+bool Script::expects(const std::string& call) {
+    skip_to(call);
     return failures_.empty() && next_ != steps_.size() && matches(steps_[next_].call, call);
 }
 
 Step Script::take() {
-    const Step step = steps_[next_++];
+    Step step = steps_[next_++];
     now_ += step.lasting;
-    Thread other;
-    Thread* const caller = std::exchange(thread_, &other);
-    step.meanwhile();
-    thread_ = caller;
+    Thread other{step.meanwhile};
+    run(other);
     return step;
 }
 
@@ -154,14 +167,14 @@ int Script::control(int epoll, int operation, int fd, const ::epoll_event& wante
     }
     call += ")";
     std::vector<Registration>& all = registrations_[fd];
-    const auto known = std::find_if(all.begin(), all.end(),
-                                    [=](const Registration& r) { return r.open && r.epoll == epoll; });
-    require(is_open(fd), call + ": the descriptor is not open");
+    const auto known =
+        std::find_if(all.begin(), all.end(), [=](const Registration& r) { return r.open && r.epoll == epoll; });
+    require(is_open(epoll), call + ": the epoll is not open");
     require(add == (known == all.end()), call + (add ? ": it is registered" : ": it is not registered"));
-    const int result = static_cast<int>(answer(call, epoll).result);
+    const int result = static_cast<int>(answer(call, fd).result);
     if (result != 0) return result;
     if (add) {
-        all.push_back({epoll, wanted, true});
+        all.push_back({epoll, wanted, is_open(fd)});
     } else if (known != all.end()) {
         known->wanted = wanted;
     }
@@ -171,11 +184,12 @@ int Script::control(int epoll, int operation, int fd, const ::epoll_event& wante
 void Script::deliver(const std::vector<Ready>& ready, std::vector<::epoll_event>& to) {
     for (const Ready& event : ready) {
         const std::vector<Registration>& all = registrations_[event.fd];
-        const auto found = std::find_if(all.rbegin(), all.rend(),
-                                        [&](const Registration& r) { return r.open != event.stale; });
+        const auto found =
+            std::find_if(all.rbegin(), all.rend(), [&](const Registration& r) { return r.open != event.stale; });
         if (found == all.rend()) die("the script has events of a descriptor that is not registered");
         const std::uint32_t asked = found->wanted.events | EPOLLERR | EPOLLHUP;
-        require((event.events & ~asked) == 0, "the script has events of " + std::to_string(event.fd) + " that were not asked for");
+        require((event.events & ~asked) == 0,
+                "the script has events of " + std::to_string(event.fd) + " that were not asked for");
         to.push_back({event.events, found->wanted.data});
     }
 }
@@ -197,15 +211,13 @@ int Script::answer_epoll_wait(int epoll, ::epoll_event* events, int size, int mi
     if (!failures_.empty()) {
         if (!rescue || ++rescued_ > rescues) die("nothing ends the test");
         if (milliseconds != 0) {
-            Thread other;
-            Thread* const caller = std::exchange(thread_, &other);
-            rescue();
-            thread_ = caller;
+            Thread other{rescue};
+            run(other);
         }
         deliver_wake_ups(epoll, found);
     } else {
-        // A poll finds nothing, unless the script says "poll": time passes only when everybody sleeps.
-        const bool scripted = next_ != steps_.size() && (steps_[next_].call == call || (milliseconds != 0 && expects(call)));
+        // A poll finds nothing, unless a step names it: time passes, and events come, when everybody sleeps.
+        const bool scripted = expects(call) && (milliseconds != 0 || steps_[next_].call == call);
         deliver_wake_ups(epoll, found);
         if (scripted && found.empty()) {
             const Step step = take();
@@ -241,7 +253,8 @@ void Script::run(Thread& thread) {
 }
 
 void Script::join(Thread& thread) {
-    const auto found = std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& each) { return each.get() == &thread; });
+    const auto found =
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& each) { return each.get() == &thread; });
     if (found != waiting_.end()) {
         const std::shared_ptr<Thread> kept = *found;
         waiting_.erase(found);

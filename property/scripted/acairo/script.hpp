@@ -6,7 +6,8 @@
 // `meanwhile`. So a worker that is to end needs a task that stops its executor, or a `meanwhile` that does.
 //
 // Invariants:
-//   1. A call that is not the next step, and a step that is left over, is a failure that names both.
+//   1. A call that is not the next step, and a step that is left over, is a failure that names both. Only a step that may
+//      be skipped is neither, when the calls go on with the one behind it.
 //   2. Not in need of a step, because how often they are called is nobody's business: epoll_wait that does not sleep and
 //      finds nothing, writing to an eventfd, epoll_wait that it wakes, and close. A step answers them all the same.
 //   3. Whatever the script says: a descriptor is used only while it is open, closed once, not while a call uses it, and not
@@ -43,8 +44,9 @@ struct Step {
     int value = 0;          // what getsockopt tells
     std::string address{};  // what getsockname and getpeername tell, as "127.0.0.1:8080"
     std::vector<Ready> events{};
-    std::chrono::nanoseconds lasting{0};     // how long the call takes
-    std::function<void()> meanwhile = [] {}; // what another thread does before the call returns
+    std::chrono::nanoseconds lasting{0};      // how long the call takes
+    std::function<void()> meanwhile = [] {};  // what another thread does before the call returns
+    bool may_be_skipped = false;
 };
 
 // A thread: its body, until it has run, and its thread_slot().
@@ -66,11 +68,13 @@ public:
 
     // The next call, and its result; more about the answer can be set in what is returned.
     Step& on(std::string call, std::ptrdiff_t result);
+    // The next call, or not: for what one right implementation does, and another one does without.
+    Step& maybe(std::string call, std::ptrdiff_t result);
     // The next call is recv, and delivers all of `bytes`.
     void receives(const std::string& call, std::string bytes);
     // The worker sleeps, until these events come.
     Step& ready(std::vector<Ready> events);
-    // The worker sleeps exactly so long, and nothing comes.
+    // The worker of epoll 3 sleeps exactly so long, and nothing comes.
     void sleeps(std::chrono::milliseconds duration);
 
     bool is_open(int fd) const { return open_.contains(fd); }
@@ -113,7 +117,8 @@ private:
         bool open;
     };
 
-    bool expects(const std::string& call) const;
+    void skip_to(const std::string& call);
+    bool expects(const std::string& call);
     Step take();
     void fail(const std::string& what);
     void run(Thread& thread);
