@@ -19,12 +19,20 @@
 #include <thread>
 #include <vector>
 
+// clang's ThreadSanitizer brings an operator new that cannot be replaced; there these tests are skipped.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ACAIRO_TEST_KEEPS_OPERATOR_NEW
+#endif
+#endif
+
 namespace {
 
 std::atomic<bool> memory_watched{false};
 std::atomic<long> memory_allowed{0};
 std::atomic<long> memory_asked{0};
 
+#ifndef ACAIRO_TEST_KEEPS_OPERATOR_NEW
 void* allocate(std::size_t size) noexcept {
     if (memory_watched.load(std::memory_order_relaxed)) {
         const long before = memory_asked.fetch_add(1, std::memory_order_relaxed);
@@ -37,9 +45,11 @@ void* allocate_or_throw(std::size_t size) {
     if (void* const memory = allocate(size)) return memory;
     throw std::bad_alloc();
 }
+#endif
 
 }  // namespace
 
+#ifndef ACAIRO_TEST_KEEPS_OPERATOR_NEW
 void* operator new(std::size_t size) { return allocate_or_throw(size); }
 void* operator new[](std::size_t size) { return allocate_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
@@ -50,6 +60,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+#endif
 
 namespace property {
 namespace {
@@ -78,6 +89,16 @@ public:
     long asked() const { return memory_asked.load(std::memory_order_relaxed); }
 };
 
+class memory : public testing::Test {
+protected:
+#ifdef ACAIRO_TEST_KEEPS_OPERATOR_NEW
+    void SetUp() override { GTEST_SKIP() << "the sanitizer's operator new cannot be replaced"; }
+#endif
+};
+class the_allocation_hook : public memory {};
+class nothing_is_allocated : public memory {};
+class without_memory : public memory {};
+
 // How often memory was asked for while `function` ran, with none to be had.
 template <class F>
 long asked_in(F function) {
@@ -91,7 +112,7 @@ std::ptrdiff_t open_descriptors() {
     return std::distance(begin(all), end(all));
 }
 
-TEST(the_allocation_hook, counts_and_fails) {
+TEST_F(the_allocation_hook, counts_and_fails) {
     const Memory two(2);
     auto first = std::make_unique<int>(1);
     auto second = std::make_unique<int>(2);
@@ -102,7 +123,7 @@ TEST(the_allocation_hook, counts_and_fails) {
 
 // --- what allocates nothing ---
 
-TEST(nothing_is_allocated, by_stop_while_everything_unwinds) {
+TEST_F(nothing_is_allocated, by_stop_while_everything_unwinds) {
     const auto work = executor(2);
     acairo::TCPListener listener(acairo::TCPListenerConfiguration(), work);
     listener.bind("127.0.0.1:0");
@@ -124,7 +145,7 @@ TEST(nothing_is_allocated, by_stop_while_everything_unwinds) {
               0);
 }
 
-TEST(nothing_is_allocated, by_the_destructor) {
+TEST_F(nothing_is_allocated, by_the_destructor) {
     auto work = executor(2);
     for (int i = 0; i < 10; ++i) work->spawn(forever);
     settle(*work, 2);
@@ -140,7 +161,7 @@ long asked_until_all_ended(Executor& work, F act) {
     });
 }
 
-TEST(nothing_is_allocated, by_cancelling) {
+TEST_F(nothing_is_allocated, by_cancelling) {
     const auto work = executor(2);
     const acairo::StopSource source;
     for (int i = 0; i < 10; ++i) {
@@ -151,7 +172,7 @@ TEST(nothing_is_allocated, by_cancelling) {
     EXPECT_EQ(asked_until_all_ended(*work, [&] { source.request_stop(); }), 0);
 }
 
-TEST(nothing_is_allocated, by_cancelling_from_a_coroutine_and_by_deregistering) {
+TEST_F(nothing_is_allocated, by_cancelling_from_a_coroutine_and_by_deregistering) {
     const auto work = executor();
     const acairo::StopSource source;
     const Streams streams = work->sync_wait([&] { return connected(work); });
@@ -165,7 +186,7 @@ TEST(nothing_is_allocated, by_cancelling_from_a_coroutine_and_by_deregistering) 
     EXPECT_EQ(asked_until_all_ended(*work, [&] { go.set(); }), 0);
 }
 
-TEST(nothing_is_allocated, by_timing_out) {
+TEST_F(nothing_is_allocated, by_timing_out) {
     const auto work = executor();
     for (int i = 0; i < 10; ++i) {
         // Caught, as reporting a TimedOut is the user's own business.
@@ -179,7 +200,7 @@ TEST(nothing_is_allocated, by_timing_out) {
     EXPECT_EQ(asked_until_all_ended(*work, [] {}), 0);
 }
 
-TEST(nothing_is_allocated, by_closing) {
+TEST_F(nothing_is_allocated, by_closing) {
     const auto work = executor(2);
     Streams streams = work->sync_wait([&] { return connected(work); });
     const std::vector<char> much(std::size_t{64} << 20, 'x');
@@ -194,7 +215,7 @@ TEST(nothing_is_allocated, by_closing) {
               0);
 }
 
-TEST(nothing_is_allocated, by_resuming) {
+TEST_F(nothing_is_allocated, by_resuming) {
     const auto work = executor(2);
     std::array<Event, 10> events;
     for (Event& event : events) work->spawn([&]() -> Task<void> { co_await event; });
@@ -206,7 +227,7 @@ TEST(nothing_is_allocated, by_resuming) {
               0);
 }
 
-TEST(nothing_is_allocated, by_waiting_with_what_was_made_before) {
+TEST_F(nothing_is_allocated, by_waiting_with_what_was_made_before) {
     const auto work = executor();
     const Streams streams = work->sync_wait([&] { return connected(work); });
     Event go;
@@ -235,7 +256,7 @@ TEST(nothing_is_allocated, by_waiting_with_what_was_made_before) {
     EXPECT_EQ(moved, messages);
 }
 
-TEST(nothing_is_allocated, by_destroying_a_suspended_task) {
+TEST_F(nothing_is_allocated, by_destroying_a_suspended_task) {
     const auto work = executor();
     Task<void> victim;
     Census census;
@@ -353,7 +374,7 @@ private:
     Event event_;
 };
 
-TEST(without_memory, from_the_kth_allocation_on_a_whole_life_unwinds) {
+TEST_F(without_memory, from_the_kth_allocation_on_a_whole_life_unwinds) {
     something_unexpected = false;
     const std::ptrdiff_t descriptors = open_descriptors();
     long asked = 0;
@@ -362,11 +383,11 @@ TEST(without_memory, from_the_kth_allocation_on_a_whole_life_unwinds) {
         Census census;
         std::string ended = "returned";
         {
-            const Memory memory(k);
+            const Memory limited(k);
             try {
                 Work work(census);
             } catch (...) { ended = name_of(std::current_exception()); }
-            asked = memory.asked();
+            asked = limited.asked();
         }
         EXPECT_TRUE(ended == "returned" || ended == "bad_alloc") << ended << " at " << k;
         ASSERT_EQ(census.alive(), 0) << k;
@@ -377,7 +398,7 @@ TEST(without_memory, from_the_kth_allocation_on_a_whole_life_unwinds) {
     EXPECT_GT(k, 30) << "the allocations of a whole life";
 }
 
-TEST(without_memory, from_the_kth_allocation_on_a_whole_shutdown_unwinds) {
+TEST_F(without_memory, from_the_kth_allocation_on_a_whole_shutdown_unwinds) {
     something_unexpected = false;
     const std::ptrdiff_t descriptors = open_descriptors();
     long asked = 0;
@@ -386,9 +407,9 @@ TEST(without_memory, from_the_kth_allocation_on_a_whole_shutdown_unwinds) {
         Census census;
         {
             std::optional<Work> work(std::in_place, census);
-            const Memory memory(k);
+            const Memory limited(k);
             work.reset();
-            asked = memory.asked();
+            asked = limited.asked();
         }
         ASSERT_EQ(census.alive(), 0) << k;
         ASSERT_EQ(open_descriptors(), descriptors) << k;
@@ -398,7 +419,7 @@ TEST(without_memory, from_the_kth_allocation_on_a_whole_shutdown_unwinds) {
     EXPECT_GT(k, 3) << "the allocations of the cleanups";
 }
 
-TEST(without_memory, an_operation_that_cannot_build_its_error_throws_bad_alloc) {
+TEST_F(without_memory, an_operation_that_cannot_build_its_error_throws_bad_alloc) {
     const auto work = executor();
     const Streams streams = work->sync_wait([&] { return connected(work); });
     streams.first->close();
@@ -418,7 +439,7 @@ TEST(without_memory, an_operation_that_cannot_build_its_error_throws_bad_alloc) 
     });
 }
 
-TEST(without_memory, a_read_throws_bad_alloc_and_the_stream_goes_on) {
+TEST_F(without_memory, a_read_throws_bad_alloc_and_the_stream_goes_on) {
     const auto work = executor();
     const Streams streams = work->sync_wait([&] { return connected(work); });
     work->sync_wait([&]() -> Task<void> {
@@ -438,7 +459,7 @@ TEST(without_memory, a_read_throws_bad_alloc_and_the_stream_goes_on) {
     });
 }
 
-TEST(without_memory, a_foreign_await_throws_bad_alloc_and_may_be_tried_again) {
+TEST_F(without_memory, a_foreign_await_throws_bad_alloc_and_may_be_tried_again) {
     run([]() -> Task<void> {
         Event event;
         bool bad_alloc = false;

@@ -126,7 +126,7 @@ BANS = [
     ('namespace', SHIPPED, r'\bnamespace\s+acairo\b(?!::inline ACAIRO_WORLD\b|::contract\b)',
      'write `namespace acairo::inline ACAIRO_WORLD {`, so that objects of two worlds do not link'),
     ('sleep', TESTS,
-     r'\bthis_thread::sleep_(for|until)\b|\b(usleep|nanosleep|clock_nanosleep)\s*\(|(?<![\w.>])sleep\s*\(|'
+     r'\bthis_thread::sleep_(for|until)\b|\b(usleep|nanosleep|clock_nanosleep)\s*\(|(?<![\w.>])sleep\s*\((?!\s*\))|'
      r'\bpoll\s*\(\s*(nullptr|NULL|0)\s*,|\bselect\s*\(\s*0\s*,',
      WAIT_FOR_IT),
     ('fixed-port', BINDING_TESTS, r'\bhtons\s*\(\s*[1-9]',
@@ -386,6 +386,7 @@ void f() {
     EXPECT_THROW(listener.bind("999.0.0.1:x80"), std::system_error);
     address.sin_port = htons(0);
     usleep_count++;
+    co_await sleep();
     ::poll(&one, 1, -1);
     static const std::mutex mutex = {};
 }

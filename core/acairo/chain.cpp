@@ -96,9 +96,9 @@ void Chain::expire() noexcept {
     interrupt();
 }
 
-bool Chain::stop_requested() const noexcept {
+bool Chain::stop_requested_from(const Scope* innermost) const noexcept {
     if (worker->state.stopping()) return true;
-    for (const Scope* inner = scope; inner; inner = inner->outer) {
+    for (const Scope* inner = innermost; inner; inner = inner->outer) {
         if (inner->requested()) return true;
     }
     return false;

@@ -86,7 +86,8 @@ public:
     // Ends the operation of a parked chain as cancelled, when a stop was requested.
     void cancel() noexcept;
     // True when the executor stops, or a stop was requested in one of the scopes around the leaf.
-    bool stop_requested() const noexcept;
+    bool stop_requested() const noexcept { return stop_requested_from(scope); }
+    bool stop_requested_from(const Scope* innermost) const noexcept;
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
     void resume_from_anywhere() noexcept;
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.

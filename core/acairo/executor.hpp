@@ -70,7 +70,7 @@ template <class F>
 concept ReturnsTask = std::invocable<F&> && std::same_as<TaskOf<F>, Task<typename TaskOf<F>::value_type>>;
 
 // A chain with its callable, which lives as long as its coroutine: the captures of a lambda coroutine live in it. When
-// nothing of them is left, `end` gets the exception that left the task.
+// nothing of them is left, `end` gets the exception that left the task, and releases the chain.
 template <class F, class End>
 class Root final : public Chain {
 public:
@@ -95,8 +95,7 @@ private:
         std::exception_ptr thrown = std::exchange(failure, nullptr);
         End end = std::move(end_);
         delete this;
-        state.release();
-        end(std::move(thrown));
+        end(state, std::move(thrown));
     }
 
     F callable_;
@@ -132,7 +131,11 @@ public:
     // `token`: a stop requested there ends the task's waits with Cancelled.
     template <detail::ReturnsTask F>
     void spawn(F callable, StopToken token = {}) {
-        auto report = [&state = *state_](const std::exception_ptr& failure) { state.report(failure); };
+        // Reported, then released: when drain() has returned, everything has been reported.
+        auto report = [](detail::State& state, const std::exception_ptr& failure) {
+            state.report(failure);
+            state.release();
+        };
         if (token == StopToken()) return detail::launch(state_, std::move(callable), report);
         auto stoppable = [callable = std::move(callable), token]() mutable {
             return with_stop_token(token, callable());
@@ -185,7 +188,8 @@ private:
         std::exception_ptr thrown;
         bool done = false;
         try {
-            detail::launch(state, std::move(body), [&, &shared = *state](std::exception_ptr failure) {
+            detail::launch(state, std::move(body), [&](detail::State& shared, std::exception_ptr failure) {
+                shared.release();
                 // Under the lock: without this, the waiting thread could see `done` and return before notify_all() was
                 // called, or could miss the notification between its test and its wait.
                 const detail::Lock lock(shared.mutex);

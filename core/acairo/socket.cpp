@@ -90,7 +90,7 @@ Registration* Socket::registration(Worker& worker, Direction direction, int& err
     // Acquire: without this, the fields of a registration that another worker has just added could be read too early.
     Registration* first = registrations_.load(std::memory_order_acquire);
     Registration* entry = first;
-    while (entry && &entry->worker != &worker) entry = entry->next_of_socket;
+    while (entry && entry->worker != &worker) entry = entry->next_of_socket;
     if (entry) {
         error = entry->reports(direction) ? 0 : worker.extend(*entry, fd_, direction);
         return error == 0 ? entry : nullptr;

@@ -29,6 +29,8 @@ public:
 
     // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.
     bool open(int fd) noexcept;
+    // Closes the descriptor and is as before open(). Under a Use, before anybody else uses it.
+    void give_up() noexcept { platform::close(std::exchange(fd_, -1)); }
     // True for the call that closed it. Waiters are woken on their workers.
     bool close() noexcept;
     bool closed() const noexcept;

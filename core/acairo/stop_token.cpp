@@ -32,7 +32,7 @@ void StopLink::unsubscribe() noexcept {
     // Inside the callback itself, waiting for its end would wait for ever.
     if (state->runner == platform::this_thread()) return;
     // Without this: the caller would free what the callback, on another thread, still uses.
-    while (state->running == this) state->callback_ended.wait(state->mutex);
+    while (called && state->running == this) state->callback_ended.wait(state->mutex);
 }
 
 bool StopState::request() noexcept {
@@ -45,6 +45,7 @@ bool StopState::request() noexcept {
         waiting = link->next;
         if (waiting) waiting->place = &waiting;
         link->place = nullptr;
+        link->called = true;
         mutex.unlock();
         link->run();  // which may destroy the link
         mutex.lock();

@@ -41,6 +41,7 @@ struct StopLink : Pinned {
     std::shared_ptr<StopState> state;
     StopLink* next = nullptr;
     StopLink** place = nullptr;  // what points at this link while it waits; null before and after
+    bool called = false;         // by request(): another link may have stood at this address before
 };
 
 }  // namespace detail

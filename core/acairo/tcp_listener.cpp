@@ -64,14 +64,20 @@ void TCPListener::bind(const std::string& address) {
     }
     const int fd = platform::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     succeed(fd, "socket for", address);
-    const auto set = [&](int level, int option, int value) { return platform::setsockopt(fd, level, option, value); };
+    const char* call = "bind";
+    const auto set = [&](int level, int option, int value, const char* name) {
+        const int result = platform::setsockopt(fd, level, option, value);
+        if (result < 0) call = name;
+        return result;
+    };
     // Without this, a server cannot be started again while connections of its last run are in TIME_WAIT.
-    int result = set(SOL_SOCKET, SO_REUSEADDR, 1);
+    int result = set(SOL_SOCKET, SO_REUSEADDR, 1, "setsockopt SO_REUSEADDR for");
+    const int no_delay = shared_->configuration.stream.no_delay ? 1 : 0;
     // Here once instead of for each connection: Linux hands it on to the accepted sockets.
-    if (result == 0) result = set(IPPROTO_TCP, TCP_NODELAY, shared_->configuration.stream.no_delay ? 1 : 0);
+    if (result == 0) result = set(IPPROTO_TCP, TCP_NODELAY, no_delay, "setsockopt TCP_NODELAY for");
     if (result == 0) result = platform::bind(fd, wanted);
     if (result < 0) platform::close(fd);
-    succeed(result, "bind", address);
+    succeed(result, call, address);
     if (!shared_->socket.open(fd)) throw TCPListenerStoppedError();
 }
 
@@ -80,7 +86,11 @@ void TCPListener::listen() {
     if (!use) throw TCPListenerStoppedError();
     if (use.fd < 0) throw std::logic_error("acairo: listen() before bind(); bind the listener to an address first");
     const int result = platform::listen(use.fd, shared_->configuration.backlog);
-    if (result < 0) succeed(result, "listen on", local_address());
+    if (result < 0) {
+        const std::string address = local_address();
+        shared_->socket.give_up();
+        succeed(result, "listen on", address);
+    }
     shared_->listening = true;
 }
 
@@ -100,10 +110,12 @@ bool ListenerState::full() noexcept {
 }
 
 void Accept::begin() {
-    if (socket->closed()) throw TCPListenerStoppedError();
-    if (!listener_->listening)
+    if (!listener_->listening && !socket->closed()) {
         throw std::logic_error("acairo: accept() before listen(); call bind() and listen() first");
-    SocketOperation::begin();
+    }
+    try {
+        SocketOperation::begin();
+    } catch (const std::system_error&) { throw TCPListenerStoppedError(); }
 }
 
 bool Accept::attempt() noexcept {

@@ -44,6 +44,11 @@ std::size_t TCPStream::take_pending(std::span<char> to) noexcept {
     return size;
 }
 
+void TCPStream::note_broken(std::ptrdiff_t result) noexcept {
+    if (result == -EAGAIN || result == -ENOMEM || result == -ENOBUFS) return;  // these pass
+    broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
+}
+
 std::ptrdiff_t TCPStream::receive(int fd, detail::Registration& place, std::span<char> to) noexcept {
     const std::size_t size = std::min(to.size(), largest_transfer);
     std::ptrdiff_t result = -EINTR;
@@ -55,8 +60,8 @@ std::ptrdiff_t TCPStream::receive(int fd, detail::Registration& place, std::span
         if (static_cast<std::size_t>(result) < size && !place.sticky) place.readable = false;
     } else if (result == 0) {
         result = broken_.load(std::memory_order_relaxed);
-    } else if (result != -ENOMEM && result != -ENOBUFS) {
-        broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
+    } else {
+        note_broken(result);
     }
     return result;
 }
@@ -68,9 +73,9 @@ std::ptrdiff_t TCPStream::send(int fd, std::span<const char> from) noexcept {
     if (result > 0) {
         // No read-modify-write: only the one writer counts.
         bytes_sent_.store(bytes_sent() + static_cast<std::uint64_t>(result), std::memory_order_relaxed);
-    } else if (result == -ECONNRESET) {
+    } else if (result < 0 && result != -EPIPE) {
         // Told to the writer, it is not told again: without this, a read would see a clean end of stream.
-        broken_.store(-ECONNRESET, std::memory_order_relaxed);
+        note_broken(result);
     }
     return result;
 }
@@ -175,12 +180,15 @@ Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& pee
       no_delay_(no_delay) {}
 
 int Connect::start() noexcept {
+    name_ = "socket to ";
     const int fd = platform::socket(peer_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return fd;
     if (!socket->open(fd)) return -ECANCELED;
-    if (const int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay_ ? 1 : 0); result < 0)
-        return result;
-    const int result = platform::connect(fd, peer_);
+    name_ = "setsockopt TCP_NODELAY to ";
+    int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay_ ? 1 : 0);
+    if (result < 0) return result;
+    name_ = "connect to ";
+    result = platform::connect(fd, peer_);
     // After EINTR the attempt goes on; a second call would be another one.
     return result == -EINTR ? -EINPROGRESS : result;
 }
@@ -203,7 +211,7 @@ bool Connect::attempt() noexcept {
         Registration* const place = registration();
         return !place || wait(place);
     }
-    return result < 0 ? fail(result, "connect to ") : complete(Outcome::done);
+    return result < 0 ? fail(result, name_) : complete(Outcome::done);
 }
 
 std::shared_ptr<TCPStream> Connect::await_resume() {

@@ -150,6 +150,7 @@ private:
     std::size_t take_pending(std::span<char> to) noexcept;
     // One recv(2) or send(2); EINTR is repeated. What a read shows of the socket's readiness is noted in `place`.
     std::ptrdiff_t receive(int fd, detail::Registration& place, std::span<char> to) noexcept;
+    void note_broken(std::ptrdiff_t result) noexcept;
     std::ptrdiff_t send(int fd, std::span<const char> from) noexcept;
 
     std::vector<char> pending_;

@@ -64,7 +64,8 @@ struct TimeScope final : Scope, Timer {
     ~TimeScope() { chain.worker->timers.withdraw(*this); }
     bool requested() const noexcept override { return fired; }
     void expire() noexcept override {
-        fired = !chain.stop_requested();
+        // What is requested further in is not this scope's affair.
+        fired = !chain.stop_requested_from(outer);
         chain.cancel();
     }
     bool fired = false;  // it was this scope that ended the wait, and not a stop that was requested before

@@ -26,7 +26,7 @@ void Registration::wake(Direction direction) noexcept {
 void Registration::post(Reason reason) noexcept {
     // Acquire and release: deliver() sees what every poster did before. Who finds other reasons there must not post it
     // again: it would be twice in one list.
-    if (posted.fetch_or(reason, std::memory_order_acq_rel) == 0) worker.post(*this);
+    if (posted.fetch_or(reason, std::memory_order_acq_rel) == 0) worker->post(*this);
 }
 
 void Registration::deliver() noexcept {
@@ -34,7 +34,7 @@ void Registration::deliver() noexcept {
     wake(Direction::read);
     if ((reasons & closed) == 0) return;
     wake(Direction::write);
-    worker.recycle(*this);
+    worker->recycle(*this);
 }
 
 Worker::Worker(State& its_state) : state(its_state) {
@@ -87,9 +87,11 @@ void Worker::run() noexcept {
 }
 
 void Worker::cancel_all() noexcept {
-    for (Registration& registration : registrations_) {
-        for (Chain* const chain : registration.waiters) {
-            if (chain) chain->cancel();
+    for (Chunk& chunk : registrations_) {
+        for (Registration& registration : chunk) {
+            for (Chain* const chain : registration.waiters) {
+                if (chain) chain->cancel();
+            }
         }
     }
     timers.expire(std::chrono::nanoseconds::max());
@@ -104,7 +106,8 @@ void Worker::poll(int milliseconds) noexcept {
 
 void Worker::dispatch(const platform::event& event) noexcept {
     if (event.data.u64 == wake_up_event) return;
-    Registration& registration = registrations_[static_cast<std::uint32_t>(event.data.u64)];
+    const auto index = static_cast<std::uint32_t>(event.data.u64);
+    Registration& registration = registrations_[index / chunk_size][index % chunk_size];
     if (registration.generation != static_cast<std::uint32_t>(event.data.u64 >> 32)) return;
     if (event.events & never_empty) registration.sticky = true;
     if (event.events & ends_read) {
@@ -122,9 +125,19 @@ int Worker::control(int operation, int fd, Registration& registration, std::uint
     return error;
 }
 
+void Worker::grow() {
+    const auto first = static_cast<std::uint32_t>(registrations_.size()) * chunk_size;
+    Chunk& chunk = registrations_.emplace_back();
+    for (std::uint32_t i = 0; i < chunk_size; ++i) {
+        chunk[i].worker = this;
+        chunk[i].index = first + i;
+        chunk[i].next_of_socket = std::exchange(free_, &chunk[i]);
+    }
+}
+
 Registration* Worker::add(int fd, Direction direction, int& error) noexcept {
     try {
-        if (!free_) free_ = &registrations_.emplace_back(*this, static_cast<std::uint32_t>(registrations_.size()));
+        if (!free_) grow();
     } catch (const std::bad_alloc&) {
         error = -ENOMEM;
         return nullptr;

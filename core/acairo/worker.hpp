@@ -31,7 +31,6 @@ enum class Direction : std::uint8_t { read, write };
 
 // A socket's place in a worker's epoll.
 struct Registration final : Message {
-    Registration(Worker& its_worker, std::uint32_t its_index) noexcept : worker(its_worker), index(its_index) {}
     Chain*& waiter(Direction direction) noexcept { return waiters[static_cast<std::size_t>(direction)]; }
     // True when epoll has been told to report `direction`.
     bool reports(Direction direction) const noexcept;
@@ -43,10 +42,10 @@ struct Registration final : Message {
     void post(Reason reason) noexcept;
     void deliver() noexcept override;
 
-    Worker& worker;
+    Worker* worker = nullptr;
     Registration* next_of_socket = nullptr;
     std::array<Chain*, 2> waiters{};
-    const std::uint32_t index;
+    std::uint32_t index = 0;
     platform::atomic<std::uint32_t> posted{0};  // the reasons; in the inbox while there are any
     std::uint32_t generation = 0;
     std::uint32_t events = 0;  // what epoll reports
@@ -95,14 +94,17 @@ private:
 
     void cancel_all() noexcept;
     void poll(int milliseconds) noexcept;
+    void grow();
     void dispatch(const platform::event& event) noexcept;
     int control(int operation, int fd, Registration& registration, std::uint32_t events) const noexcept;
 
     Stop stop_{*this};
     int epoll_ = -1;
     int wake_up_ = -1;
-    // A deque, because a registration never moves, and is given back with the worker only: a stale event may name it.
-    std::deque<Registration> registrations_;
+    // Registrations never move, and are given back with the worker only: a stale event may name one.
+    static constexpr std::uint32_t chunk_size = 64;
+    using Chunk = std::array<Registration, chunk_size>;
+    std::deque<Chunk> registrations_;
     Registration* free_ = nullptr;
     std::array<platform::event, 256> events_{};
 };

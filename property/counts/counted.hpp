@@ -125,6 +125,8 @@ struct Fault {
     std::atomic<int> error{0};
 };
 
+// False where the sanitizer's operator new cannot be replaced.
+extern const bool heap_is_counted;
 extern thread_local constinit Tally* tally;
 extern thread_local constinit Gate* gate;
 extern std::array<Fault, names.size()> faults;

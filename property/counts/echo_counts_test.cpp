@@ -102,6 +102,7 @@ TEST(EchoCountsTest, connect_echo_close_costs_at_most_6_5_calls_with_TCP_NODELAY
 
 // Three: two, and the handler's own coroutine frame.
 TEST(EchoCountsTest, a_connection_costs_two_allocations_besides_its_handlers_frame) {
+    if (!counts::heap_is_counted) GTEST_SKIP() << "the sanitizer's operator new cannot be replaced";
     const Counts counted = count_churn<AcairoServer>();
     const double per_connection = static_cast<double>(counted.allocations) / (double{churn_rounds} * at_a_time);
     report("allocations_per_connection_besides_the_handlers_frame", per_connection - 1);
@@ -110,6 +111,7 @@ TEST(EchoCountsTest, a_connection_costs_two_allocations_besides_its_handlers_fra
 }
 
 TEST(EchoCountsTest, an_idle_connection_costs_at_most_512_bytes_and_few_allocations) {
+    if (!counts::heap_is_counted) GTEST_SKIP() << "the sanitizer's operator new cannot be replaced";
     constexpr int connections = 1000;
     Gate gate;
     AcairoServer server(&gate);
@@ -152,6 +154,7 @@ TEST(EchoCountsTest, idle_means_no_system_call) {
 // --- ends allocate nothing -------------------------------------------------------------------------------------------
 
 TEST(EchoCountsTest, stop_and_everything_that_it_ends_allocates_nothing) {
+    if (!counts::heap_is_counted) GTEST_SKIP() << "the sanitizer's operator new cannot be replaced";
     auto executor = std::make_shared<acairo::Executor>(acairo::ExecutorConfiguration{.workers = 2});
     acairo::TCPListener listener({.stream = {.read_timeout = 24h, .write_timeout = 24h}}, executor);
     listener.bind("127.0.0.1:0");
@@ -212,6 +215,7 @@ protected:
 };
 
 TEST_F(CountsTest, close_allocates_nothing) {
+    if (!counts::heap_is_counted) GTEST_SKIP() << "the sanitizer's operator new cannot be replaced";
     Pair pair = connected();
     sockets::Running read = start([&] { return pair.stream->read(1); });
     settle();

@@ -287,9 +287,25 @@ TEST_F(ARead, has_one_deadline_for_all_its_waits) {
     with_stream(
         [this]() -> acairo::Task<> {
             script.receives("recv(7, 5)", "a");
-            script.on("epoll_wait(3, 100)", 1).events = {{7, EPOLLIN}};
+            scripted::Step& event = script.on("epoll_wait(3, 100)", 1);
+            event.events = {{7, EPOLLIN}};
+            event.lasting = 40ms;
             script.on("recv(7, 4)", -EAGAIN);
-            script.sleeps(100ms);
+            script.sleeps(60ms);
+            const bool timed_out = co_await throws<acairo::TimedOut>(stream->read(5));
+            EXPECT_TRUE(timed_out);
+        },
+        {.read_timeout = 100ms});
+}
+
+TEST_F(ARead, is_given_no_more_time_when_an_event_at_the_deadline_brings_nothing) {
+    with_stream(
+        [this]() -> acairo::Task<> {
+            script.receives("recv(7, 5)", "a");
+            scripted::Step& event = script.on("epoll_wait(3, 100)", 1);
+            event.events = {{7, EPOLLIN}};
+            event.lasting = 100ms;
+            script.on("recv(7, 4)", -EAGAIN);
             const bool timed_out = co_await throws<acairo::TimedOut>(stream->read(5));
             EXPECT_TRUE(timed_out);
         },

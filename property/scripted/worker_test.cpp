@@ -60,7 +60,7 @@ TEST_F(AWorker, ignores_an_event_of_a_descriptor_that_was_closed) {
         {
             const std::shared_ptr<acairo::TCPStream> first = co_await connected();
             registers(7);
-            script.ready({{7, EPOLLIN}});
+            script.ready({{7, EPOLLIN | EPOLLRDHUP}});
             script.receives("recv(7, 1)", "a");
             co_await first->read(1);
         }
@@ -70,7 +70,7 @@ TEST_F(AWorker, ignores_an_event_of_a_descriptor_that_was_closed) {
         script.ready({{7, EPOLLIN | EPOLLRDHUP | EPOLLHUP, true}});
         script.ready({{7, EPOLLIN, true}, {7, EPOLLIN}});
         script.receives("recv(7, 2)", "b");
-        // Had the stale RDHUP counted, the next read would try before it waits.
+        // Had an RDHUP of the first one counted, the next read would try before it waits.
         script.ready({{7, EPOLLIN}});
         script.receives("recv(7, 1)", "c");
         const std::vector<char> bytes = co_await second->read(2);
