@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 
@@ -132,6 +133,9 @@ extern thread_local constinit Gate* gate;
 extern std::array<Fault, names.size()> faults;
 // Of the whole process.
 extern std::atomic<std::int64_t> allocations;
+
+// Runs in the next recv of a counted thread, before the kernel does.
+extern std::function<void()> in_recv;
 
 inline void fail(Call call, int error, int times) {
     Fault& fault = faults[static_cast<std::size_t>(call)];

@@ -62,6 +62,46 @@ TEST_F(FaultsTest, a_stream_that_cannot_be_registered_fails_alone_and_is_closed)
     EXPECT_EQ(pair.client.end(), "FIN");
 }
 
+// Without this, the number could be another socket's when the kernel comes to read from it.
+TEST_F(FaultsTest, a_descriptor_is_closed_once_and_not_before_the_call_that_uses_it_has_returned) {
+    Pair pair = connected();
+    const int number = sockets::descriptor_between(pair.stream->local_address(), pair.stream->peer_address());
+    pair.client.send("abc");
+    bool open_in_the_call = false;
+    std::int64_t closed_before = 0;
+    counts::in_recv = [&] {
+        closed_before = Counts(counted_).of(Call::close);
+        // Here, because it is the same whichever thread closes.
+        pair.stream->close();
+        open_in_the_call = ::fcntl(number, F_GETFD) != -1;
+    };
+    EXPECT_THAT(ending_of([&] { return pair.stream->read_some(buffer_); }), testing::AnyOf("3", "Cancelled"));
+    EXPECT_TRUE(open_in_the_call);
+    EXPECT_EQ(Counts(counted_).of(Call::close) - closed_before, 1);
+    EXPECT_EQ(pair.client.end(), "FIN");
+}
+
+// A child process may hold a closed stream's socket; this descriptor stands for the child's. epoll goes on reporting it.
+TEST_F(FaultsTest, events_of_a_closed_stream_whose_socket_lives_on_reach_nobody) {
+    Pair old = connected();
+    const raw::Descriptor elsewhere(::fcntl(
+        sockets::descriptor_between(old.stream->local_address(), old.stream->peer_address()), F_DUPFD_CLOEXEC, 0));
+    EXPECT_EQ(ending_of([&] { return acairo::timeout(0ms, old.stream->read(1)); }), "TimedOut");
+    Running old_read = start([&] { return old.stream->read(1); });
+    settle();
+    old.stream->close();
+    EXPECT_EQ(old_read.ending(), "Cancelled");
+    Pair next = connected();
+    Running next_read = start([&] { return next.stream->read(1); });
+    settle();
+    const Counts before(counted_);
+    old.client.send("o");
+    settle();
+    next.client.send("n");
+    EXPECT_EQ(next_read.ending(), "n");
+    EXPECT_EQ((Counts(counted_) - before).of(Call::recv), 1) << "nobody was sent to read for the old one";
+}
+
 TEST_F(FaultsTest, interrupted_calls_are_repeated) {
     Pair pair = connected();
     counts::fail(Call::recv, EINTR, 3);

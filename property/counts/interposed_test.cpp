@@ -33,6 +33,7 @@ thread_local constinit Tally* tally = nullptr;
 thread_local constinit Gate* gate = nullptr;
 std::array<Fault, names.size()> faults;
 std::atomic<std::int64_t> allocations{0};
+std::function<void()> in_recv;
 
 namespace {
 
@@ -218,6 +219,7 @@ int getsockopt(int fd, int level, int name, void* value, socklen_t* length) noex
 int listen(int fd, int backlog) noexcept { return counts::call(Call::listen, SYS_listen, fd, backlog); }
 ssize_t read(int fd, void* to, std::size_t size) { return counts::call<ssize_t>(Call::read, SYS_read, fd, to, size); }
 ssize_t recv(int fd, void* to, std::size_t size, int flags) {
+    if (counts::tally && counts::in_recv) std::exchange(counts::in_recv, nullptr)();
     return counts::call<ssize_t>(Call::recv, SYS_recvfrom, fd, to, size, flags, nullptr, nullptr);
 }
 ssize_t send(int fd, const void* from, std::size_t size, int flags) {
