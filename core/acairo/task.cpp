@@ -6,6 +6,7 @@ namespace acairo::inline ACAIRO_WORLD::detail {
 
 Frame* startable(Frame* task) {
     if (!task) throw std::logic_error("acairo: this task was moved from, or has been awaited: a task is awaited once");
+    if (task->handle.done()) throw std::logic_error("acairo: this task has ended: a task is awaited once");
     if (task->chain) throw std::logic_error("acairo: this task is being awaited: a task is awaited once");
     return task;
 }

@@ -98,6 +98,12 @@ void rethrow(Chain& chain, TaskOwner& owner);
 template <class T>
 struct [[nodiscard]] AwaitTask final : Awaiting {
     explicit AwaitTask(Frame* task) { child = startable(task); }
+    ~AwaitTask() {
+        if (!child) return;
+        // It has ended and nobody takes its result. Without this, it would know a chain that may be gone before it.
+        child->chain = nullptr;
+        child->awaiting = nullptr;
+    }
     bool await_ready() const noexcept { return false; }
     template <class P>
     void await_suspend(std::coroutine_handle<P> waiting) noexcept {
@@ -107,8 +113,9 @@ struct [[nodiscard]] AwaitTask final : Awaiting {
     T await_resume() {
         if (!child) throw Cancelled();
         rethrow(*parent->chain, *child->owner);
-        const TaskOwner destroyed_after_the_result = std::move(*child->owner);
-        return static_cast<Promise<T>*>(child)->take();
+        auto* const ended = static_cast<Promise<T>*>(std::exchange(child, nullptr));
+        const TaskOwner destroyed_after_the_result = std::move(*ended->owner);
+        return ended->take();
     }
 };
 

@@ -1,5 +1,6 @@
-// Bounded stack: a worker with 256 KiB runs chains of any depth and loops of any length, under every compiler, level and
-// sanitizer. One stack frame for each task, of however few bytes, would need several MiB.
+// Bounded stack: a worker with 256 KiB (more only where a thread needs more to start) runs chains of any depth and loops
+// of any length, under every compiler, level and sanitizer. One stack frame for each task, of however few bytes, would
+// need several MiB.
 #include "../support.hpp"
 
 #include <chrono>
@@ -24,13 +25,16 @@ constexpr int deep = 100'000;
 constexpr long often = 10'000'000;
 constexpr auto ages = std::chrono::hours(10000);
 
-// Threads that are made while it lives have a small stack.
+// Threads that are made while it lives have a small stack: 256 KiB beside what a thread cannot do without, which is much
+// where a sanitizer keeps its state in thread-local storage.
 class SmallStacks {
 public:
     SmallStacks() {
         pthread_attr_init(&before_);
         pthread_getattr_default_np(&before_);
-        set(std::size_t{256} << 10);
+        std::size_t needed = small;
+        for (set(needed); !can_start_a_thread(); set(needed)) needed *= 2;
+        set(needed == small ? small : needed + small);
     }
     SmallStacks(const SmallStacks&) = delete;
     SmallStacks& operator=(const SmallStacks&) = delete;
@@ -40,13 +44,20 @@ public:
     }
 
 private:
+    static constexpr std::size_t small = std::size_t{256} << 10;
+    static bool can_start_a_thread() {
+        try {
+            std::thread([] {}).join();
+            return true;
+        } catch (const std::system_error&) { return false; }
+    }
     static void set(std::size_t size) {
-        pthread_attr_t small;
-        pthread_attr_init(&small);
-        pthread_getattr_default_np(&small);
-        pthread_attr_setstacksize(&small, size);
-        const int error = pthread_setattr_default_np(&small);
-        pthread_attr_destroy(&small);
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        pthread_getattr_default_np(&attributes);
+        pthread_attr_setstacksize(&attributes, size);
+        const int error = pthread_setattr_default_np(&attributes);
+        pthread_attr_destroy(&attributes);
         if (error != 0) throw std::system_error(error, std::generic_category(), "pthread_setattr_default_np");
     }
     pthread_attr_t before_;
