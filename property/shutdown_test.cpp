@@ -167,7 +167,11 @@ TEST_P(shutdown_in_the_middle_of_everything, while_other_threads_spawn_and_wait)
             Census mine;
             try {
                 for (;;) {
-                    work_->spawn([counted = Counted(mine)]() -> Task<void> { co_await acairo::sleep_for(1us); });
+                    for (int j = 0; j < 16; ++j) {
+                        work_->spawn([counted = Counted(mine)]() -> Task<void> { co_await acairo::sleep_for(1us); });
+                    }
+                    // Not more than the workers can bear.
+                    static_cast<void>(work_->sync_wait([]() -> Task<int> { co_return 7; }));
                 }
             } catch (const acairo::Cancelled&) {}
             work_->drain(ages);
@@ -442,12 +446,12 @@ TEST(the_last_reference, may_be_released_by_a_stream_handler_while_its_streams_l
 // --- races, again and again ---
 
 TEST(stop, races_with_everything_again_and_again) {
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 12; ++i) {
         Census census;
         const auto work = executor(1 + i % 3);
         Traffic traffic(work, census);
         std::jthread stopper([&, i] {
-            for (int j = 0; j < i * 20; ++j) std::this_thread::yield();
+            for (int j = 0; j < i * 10; ++j) std::this_thread::yield();
             work->stop();
         });
         const std::string ended = ending_of([&] {

@@ -1,7 +1,5 @@
 // How a chain runs, waits, is cancelled and is destroyed.
 #include <acairo/executor.hpp>
-#include <new>
-#include <stdexcept>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
@@ -23,55 +21,28 @@ bool Chain::run_tasks() noexcept {
     return runner.ended;
 }
 
-void Chain::set_root(Frame& root) noexcept {
-    root.chain = this;
-    leaf_ = &root;
-}
-
-void Chain::descend(Awaiting& awaiting) noexcept {
-    set_root(*awaiting.child);
-    leaf_->awaiting = &awaiting;
-    runner_->next = leaf_;
-}
-
 void Chain::ascend(Frame& ended) noexcept {
     check(leaf_ == &ended, "only the leaf of a chain can end");
-    if (!ended.awaiting) {
-        runner_->ended = true;
-        return;
-    }
+    runner_->ended = !ended.awaiting;
+    if (!ended.awaiting) return;
     leaf_ = ended.awaiting->parent;
-    if (spend()) {
-        yield();
-    } else {
-        runner_->next = leaf_;
-    }
+    if (spend()) return yield();
+    runner_->next = leaf_;
 }
 
 bool Chain::start(Operation& operation) noexcept {
     operation_ = &operation;
     if (!advance()) return false;
-    if (!spend()) return true;
-    yield();
-    return false;
+    const bool go_on = !spend();
+    if (!go_on) yield();
+    return go_on;
 }
 
 bool Chain::advance() noexcept {
-    Operation& operation = *operation_;
-    using Outcome = Operation::Outcome;
-    // Before each attempt: without this, an operation that parks again after the worker has cancelled what was parked
-    // when the stop came would wait for ever.
-    if (operation.outcome_ == Outcome::pending && stop_requested()) operation.outcome_ = Outcome::cancelled;
-    if (operation.outcome_ == Outcome::pending && !operation.attempt()) return false;
-    worker->timers.withdraw(*this);
-    operation.end();
-    operation_ = nullptr;
+    if (!operation_->proceed()) return false;
+    Timers::withdraw(*this);
+    std::exchange(operation_, nullptr)->end();
     return true;
-}
-
-void Chain::park() noexcept {
-    check(!parked_, "a chain parks once at a time");
-    parked_ = true;
 }
 
 void Chain::interrupt() noexcept {
@@ -81,10 +52,8 @@ void Chain::interrupt() noexcept {
 }
 
 void Chain::cancel() noexcept {
-    if (!parked_) return;
-    if (!stop_requested()) return;
-    if (operation_->outcome_ == Operation::Outcome::pending) operation_->outcome_ = Operation::Outcome::cancelled;
-    interrupt();
+    // Its operation finds the stop when it is tried again.
+    if (parked_ && stop_requested()) interrupt();
 }
 
 void Chain::expire() noexcept {
@@ -98,23 +67,8 @@ void Chain::expire() noexcept {
 
 bool Chain::stop_requested_from(const Scope* innermost) const noexcept {
     if (worker->state.stopping()) return true;
-    for (const Scope* inner = innermost; inner; inner = inner->outer) {
-        if (inner->requested()) return true;
-    }
-    return false;
-}
-
-void Chain::deliver() noexcept {
-    parked_ = false;
-    worker->ready.push(*this);
-}
-
-void Chain::resume_from_anywhere() noexcept {
-    if (worker) {
-        worker->post(*this);
-    } else if (run_tasks()) {
-        finish_elsewhere();
-    }
+    while (innermost && !innermost->requested()) innermost = innermost->outer;
+    return innermost != nullptr;
 }
 
 // Takes a suspended chain out of everything that could still resume it.
@@ -123,7 +77,7 @@ void Chain::leave() noexcept {
     check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
     // Its foreign awaitable may have posted it: then it must come out of the inbox first.
     worker->inbox.deliver();
-    worker->timers.withdraw(*this);
+    Timers::withdraw(*this);
     if (Operation* const operation = std::exchange(operation_, nullptr)) {
         operation->withdraw();
         operation->end();
@@ -175,22 +129,50 @@ Chain& with_worker(Chain* chain) {
 }
 
 bool Operation::await_ready() {
-    with_worker(chain_);
+    const State* const state = &with_worker(chain_).worker->state;
     check(outcome_ == Outcome::pending, "an operation is awaited once");
     if (chain_->stop_requested()) return complete(Outcome::cancelled);
-    begin();
+    if (socket_) {
+        if (state != socket_->state.get())
+            throw std::logic_error(
+                std::string("acairo: ") + name_ +
+                " on a worker of another executor; use the executor that the stream or listener was made with");
+        socket_->claim(direction_, name_);
+    }
     return chain_->start(*this);
 }
 
-bool Operation::complete(Outcome outcome) noexcept {
-    outcome_ = outcome;
-    return true;
+bool Operation::proceed() noexcept {
+    // Before each attempt: without this, an operation that parks again after the worker has cancelled what was parked
+    // when the stop came would wait for ever.
+    if (outcome_ == Outcome::pending && chain_->stop_requested()) outcome_ = Outcome::cancelled;
+    if (outcome_ != Outcome::pending) return true;
+    if (!socket_) return attempt(-1);
+    const Socket::Use use(*socket_);
+    return use ? attempt(use.fd) : complete(Outcome::cancelled);
 }
 
-bool Operation::fail(std::ptrdiff_t result, const char* call) noexcept {
-    error_ = static_cast<int>(result);
-    name_ = call;
-    return complete(Outcome::failed);
+Registration* Operation::registration() noexcept {
+    int error = 0;
+    Registration* const place = socket_->registration(*chain_->worker, direction_, error);
+    if (!place) fail(error, "epoll_ctl");
+    return place;
+}
+
+bool Operation::wait(Registration* place) noexcept {
+    const std::chrono::nanoseconds timeout = socket_->timeout(direction_);
+    if (timeout != std::chrono::nanoseconds{0} && !chain_->armed()) {
+        // One deadline for the whole operation, however often it waits.
+        chain_->worker->timers.arm(*chain_, timed_ ? chain_->deadline : deadline_after(timeout));
+        timed_ = true;
+    }
+    if (place) {
+        check(place->waiter(direction_) == nullptr, "one chain waits for a direction");
+        place->waiter(direction_) = chain_;
+    }
+    waiting_at_ = place;
+    chain_->park();
+    return false;
 }
 
 void Operation::rethrow(const std::string& detail) const {

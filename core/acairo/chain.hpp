@@ -17,7 +17,7 @@
 //      the frame is destroyed.
 //   5. A frame has one owner, a TaskOwner, and both know each other; a frame is destroyed once, through it.
 #pragma once
-#include <acairo/worker.hpp>
+#include <acairo/socket.hpp>
 #include <coroutine>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
@@ -72,7 +72,11 @@ public:
     // After run() was true: takes the root's result; may destroy the chain.
     virtual void finish() noexcept = 0;
     // The leaf awaits a task; a task has ended.
-    void descend(Awaiting& awaiting) noexcept;
+    void descend(Awaiting& awaiting) noexcept {
+        set_root(*awaiting.child);
+        leaf_->awaiting = &awaiting;
+        runner_->next = leaf_;
+    }
     void ascend(Frame& ended) noexcept;
 
     // True when the chain has had its budget of completions, and must go to the back of the ready queue: yield().
@@ -80,7 +84,10 @@ public:
     void yield() noexcept { worker->ready.push(*this); }
     // An operation begins. True: it is complete; false: the coroutine must suspend.
     bool start(Operation& operation) noexcept;
-    void park() noexcept;
+    void park() noexcept {
+        check(!parked_, "a chain parks once at a time");
+        parked_ = true;
+    }
     // What a parked chain waits for may have happened: its operation is tried again.
     void interrupt() noexcept;
     // Ends the operation of a parked chain as cancelled, when a stop was requested.
@@ -89,10 +96,16 @@ public:
     bool stop_requested() const noexcept { return stop_requested_from(scope); }
     bool stop_requested_from(const Scope* innermost) const noexcept;
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
-    void resume_from_anywhere() noexcept;
+    void resume_from_anywhere() noexcept {
+        if (worker) return worker->post(*this);
+        if (run_tasks()) finish();
+    }
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.
     void destroy(Frame& top) noexcept;
-    void deliver() noexcept final;
+    void deliver() noexcept final {
+        parked_ = false;
+        yield();
+    }
 
     Worker* const worker;
     Scope* scope = nullptr;
@@ -101,11 +114,12 @@ public:
 
 protected:
     // The first run: sets the root, or `failure` and returns false.
-    virtual bool begin() noexcept = 0;
-    // The root task of a chain without a worker has ended on a thread that resumed it.
-    virtual void finish_elsewhere() noexcept {}
+    virtual bool begin() noexcept { impossible(); }
     bool run_tasks() noexcept;
-    void set_root(Frame& root) noexcept;
+    void set_root(Frame& root) noexcept {
+        root.chain = this;
+        leaf_ = &root;
+    }
     Frame* leaf_ = nullptr;
 
 private:
@@ -133,42 +147,74 @@ Chain& with_worker(Chain* chain);
 
 // An operation is an awaitable that needs a worker: a read, a write, an accept, a sleep. It has no frame of its own: it
 // lives in the frame of the coroutine that awaits it, and the worker drives it, without resuming that coroutine until it
-// is complete.
+// is complete. An operation on a socket has claimed one of its directions from its begin to its end.
 class Operation {
 public:
     // What await_transform calls. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
     void bind(Chain& chain) noexcept { chain_ = &chain; }
+    // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
+    // std::system_error (bad_file_descriptor): the socket is closed.
     bool await_ready();
     void await_suspend(std::coroutine_handle<>) const noexcept {}
 
 protected:
-    // `name`: what an error calls it.
-    explicit Operation(const char* name) noexcept : name_(name) {}
     enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
 
+    // `name`: what an error calls it. Without a socket, it waits for its chain's timer only.
+    explicit Operation(const char* name, Socket* socket = nullptr, Direction direction = Direction::read) noexcept
+        : socket_(socket), name_(name), direction_(direction) {}
     // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
     // failed; returns when the outcome is `done`.
     void rethrow(const std::string& detail = {}) const;
-    // Both set the outcome, and return true for attempt() to return.
-    bool complete(Outcome outcome) noexcept;
-    bool fail(std::ptrdiff_t result, const char* call) noexcept;
+
+    // For attempt() to return. These two set the outcome.
+    bool complete(Outcome outcome) noexcept {
+        outcome_ = outcome;
+        return true;
+    }
+    bool fail(std::ptrdiff_t result, const char* call) noexcept {
+        error_ = static_cast<int>(result);
+        name_ = call;
+        return complete(Outcome::failed);
+    }
+    // Waits until the socket may be ready, or until the timeout; `place`: at this worker's registration, or, when that is
+    // null, for the chain's timer only.
+    bool wait(Registration* place) noexcept;
+    bool wait() noexcept {
+        Registration* const place = registration();
+        return !place || wait(place);
+    }
+    // After a system call has given an error.
+    bool wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
+        return result == -EAGAIN ? wait() : fail(result, call);
+    }
+    // This worker's registration. Null: it cannot be had, and the outcome is known.
+    Registration* registration() noexcept;
 
     Chain* chain_ = nullptr;
+    Socket* const socket_;
     const char* name_;  // with `failed`: the system call's
     int error_ = 0;     // with `failed`: -errno
     Outcome outcome_ = Outcome::pending;
 
 private:
     friend class Chain;
-    // Claims what the operation works on. May throw; then nothing is claimed. end() gives it back.
-    virtual void begin() {}
-    virtual void end() noexcept {}
-    // Goes as far as it can. True: the outcome is known. False: the chain is parked, or queued once more.
-    virtual bool attempt() noexcept = 0;
-    // Stops waiting.
-    virtual void withdraw() noexcept {}
+    // Goes as far as it can with the descriptor, which is not closed meanwhile. True: the outcome is known. False: the chain
+    // is parked, or queued once more.
+    virtual bool attempt(int fd) noexcept = 0;
     // What the chain's timer means; `pending`: try again.
     virtual Outcome expired() noexcept { return Outcome::timed_out; }
+    bool proceed() noexcept;
+    void withdraw() noexcept {
+        if (waiting_at_) std::exchange(waiting_at_, nullptr)->waiter(direction_) = nullptr;
+    }
+    void end() noexcept {
+        if (socket_) socket_->unclaim(direction_);
+    }
+
+    const Direction direction_;
+    bool timed_ = false;
+    Registration* waiting_at_ = nullptr;
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

@@ -2,10 +2,12 @@
 // and std::bad_alloc; and check(), for what can only be a bug.
 #pragma once
 #include <acairo/platform.hpp>
-#include <exception>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <source_location>
-#include <string>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -45,12 +47,30 @@ namespace detail {
 
 // A failed check is a bug, in acairo or in its use: it prints `what` and the caller's place on stderr, and aborts. Never
 // compiled out. One condition per check, and no branch at the call site: two conditions are two checks.
-void check(bool expected, const char* what, std::source_location where = std::source_location::current()) noexcept;
-// For the end of a switch that handles every case.
-[[noreturn]] void impossible(std::source_location where = std::source_location::current()) noexcept;
+inline void check(bool expected, const char* what,
+                  std::source_location where = std::source_location::current()) noexcept {
+    if (expected) return;
+    std::fprintf(stderr, "acairo: check failed: %s\n  at %s:%u in %s\n", what, where.file_name(),
+                 static_cast<unsigned>(where.line()), where.function_name());
+    std::abort();
+}
 
-// Throws std::system_error: `result` is what the seam returned (-errno), `call` the system call and what it was for.
-[[noreturn]] void throw_system_error(std::ptrdiff_t result, const std::string& call);
+// For the end of a switch that handles every case, and for what is never called.
+[[noreturn]] inline void impossible(std::source_location where = std::source_location::current()) noexcept {
+    check(false, "this line cannot be reached", where);
+    std::abort();
+}
+
+// Throws std::invalid_argument, which names the value and the remedy, when it is not valid.
+inline void require(bool valid, const char* name, std::int64_t value, const char* remedy) {
+    if (!valid)
+        throw std::invalid_argument(std::string("acairo: ") + name + " is " + std::to_string(value) + "; " + remedy);
+}
+
+// `result` is what the seam returned (-errno), `call` the system call and what it was for.
+[[noreturn]] inline void throw_system_error(std::ptrdiff_t result, const std::string& call) {
+    throw std::system_error(static_cast<int>(-result), std::system_category(), "acairo: " + call);
+}
 
 // What others point at: neither copied nor moved.
 struct Pinned {

@@ -54,8 +54,7 @@ public:
 
 private:
     static constexpr std::uint64_t stopped = 1, draining = 2, one_chain = 4;
-    bool on_worker() const noexcept;
-    void handle(const std::exception_ptr& failure) const noexcept;
+    bool on_worker() const noexcept { return Worker::current() && &Worker::current()->state == this; }
 
     void (*const on_unhandled_)(std::exception_ptr);
     platform::atomic<std::uint64_t> word_{0};
@@ -72,18 +71,13 @@ concept ReturnsTask = std::invocable<F&> && std::same_as<TaskOf<F>, Task<typenam
 // A chain with its callable, which lives as long as its coroutine: the captures of a lambda coroutine live in it. When
 // nothing of them is left, `end` gets the exception that left the task, and releases the chain.
 template <class F, class End>
-class Root final : public Chain {
-public:
-    Root(Worker& its_worker, F&& callable, End&& end)
-        : Chain(&its_worker), callable_(std::move(callable)), end_(std::move(end)) {}
-
-private:
+struct Root final : Chain {
+    Root(Worker& its_worker, F&& its_callable, End&& its_end)
+        : Chain(&its_worker), callable(std::move(its_callable)), end(std::move(its_end)) {}
     bool begin() noexcept override {
         try {
-            task_ = callable_();
-            if (!task_.owner_.frame)
-                throw std::logic_error("acairo: the callable returned a task that was moved from or awaited");
-            set_root(*task_.owner_.frame);
+            task = callable();
+            set_root(*startable(task.owner_.frame));
             return true;
         } catch (...) {
             failure = std::current_exception();
@@ -93,14 +87,14 @@ private:
     void finish() noexcept override {
         State& state = worker->state;
         std::exception_ptr thrown = std::exchange(failure, nullptr);
-        End end = std::move(end_);
+        End last = std::move(end);
         delete this;
-        end(state, std::move(thrown));
+        last(state, std::move(thrown));
     }
 
-    F callable_;
-    End end_;
-    TaskOf<F> task_;
+    F callable;
+    End end;
+    TaskOf<F> task;
 };
 
 // Its own reference to the state: the task may end, and with it the last owner of the executor, before this does.
@@ -118,12 +112,18 @@ class Executor {
 public:
     // Starts the workers. Throws std::invalid_argument (no worker, no budget), std::system_error (the system has no
     // descriptor or thread left; what was started is ended first) and std::bad_alloc.
-    explicit Executor(ExecutorConfiguration configuration = {});
+    explicit Executor(ExecutorConfiguration configuration = {})
+        : state_(std::make_shared<detail::State>(configuration)) {
+        detail::State::start(state_);
+    }
     Executor(const Executor&) = delete;
     Executor& operator=(const Executor&) = delete;
     // Stops, and waits until every task has unwound and every worker has ended. On one of its own workers it cannot
     // wait: it stops, and the last worker frees what is left.
-    ~Executor();
+    ~Executor() {
+        state_->stop();
+        state_->end_threads();
+    }
 
     // Calls `callable()` on a worker and runs the task that it returns. The callable is moved in and lives until the
     // task has ended. Any thread, any coroutine. Throws Cancelled after stop() (and, from outside, during drain());
@@ -132,7 +132,7 @@ public:
     template <detail::ReturnsTask F>
     void spawn(F callable, StopToken token = {}) {
         // Reported, then released: when drain() has returned, everything has been reported.
-        auto report = [](detail::State& state, const std::exception_ptr& failure) {
+        const auto report = [](detail::State& state, const std::exception_ptr& failure) {
             state.report(failure);
             state.release();
         };
@@ -149,34 +149,30 @@ public:
     template <detail::ReturnsTask F>
     auto sync_wait(F callable) -> typename detail::TaskOf<F>::value_type {
         using T = typename detail::TaskOf<F>::value_type;
-        using Kept = std::conditional_t<std::is_void_v<T>, char,
-                                        std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, T>>;
-        std::optional<Kept> result;
-        run_and_wait(
-            [&]() -> Task<void> {
-                if constexpr (std::is_void_v<T>) {
-                    co_await callable();
-                } else if constexpr (std::is_reference_v<T>) {
-                    T&& reference = co_await callable();
-                    result = std::addressof(reference);
-                } else {
-                    result.emplace(co_await callable());
-                }
-            },
-            std::is_void_v<T>);
-        if constexpr (std::is_reference_v<T>)
-            return static_cast<T>(**result);
-        else if constexpr (!std::is_void_v<T>)
-            return std::move(*result);
+        detail::Slot<T> result;
+        const auto body = [&]() -> Task<void> {
+            if constexpr (std::is_void_v<T>)
+                co_await callable();
+            else
+                result.return_value(co_await callable());
+        };
+        run_and_wait(body, std::is_void_v<T>);
+        return result.take();
     }
 
     // Requests that everything ends, and returns at once. From then on every wait ends with Cancelled, and each further
     // wait throws it without being suspended. Any thread, any coroutine, any number of times. Allocates nothing.
-    void stop() noexcept;
+    void stop() noexcept {
+        // Its own reference: a task that stop() ends may own this executor.
+        std::shared_ptr(state_)->stop();
+    }
 
     // Refuses tasks from outside and waits until none is left, `duration` at most; true when none is. Then stops. On a
     // worker it is a std::logic_error.
-    bool drain(std::chrono::nanoseconds duration);
+    bool drain(std::chrono::nanoseconds duration) {
+        refuse_on_worker("drain");
+        return std::shared_ptr(state_)->drain(duration);
+    }
 
 private:
     friend class TCPListener;
@@ -187,23 +183,27 @@ private:
         const std::shared_ptr<detail::State> state = state_;
         std::exception_ptr thrown;
         bool done = false;
+        const auto end = [&](detail::State& shared, std::exception_ptr failure) {
+            shared.release();
+            // Under the lock: without this, the waiting thread could see `done` and return before notify_all() was
+            // called, or could miss the notification between its test and its wait.
+            const detail::Lock lock(shared.mutex);
+            thrown = std::move(failure);
+            done = true;
+            shared.changed.notify_all();
+        };
         try {
-            detail::launch(state, std::move(body), [&](detail::State& shared, std::exception_ptr failure) {
-                shared.release();
-                // Under the lock: without this, the waiting thread could see `done` and return before notify_all() was
-                // called, or could miss the notification between its test and its wait.
-                const detail::Lock lock(shared.mutex);
-                thrown = std::move(failure);
-                done = true;
-                shared.changed.notify_all();
-            });
-            const detail::Lock lock(state->mutex);
-            // NOLINTNEXTLINE(bugprone-infinite-loop): the task's end, on a worker, sets it
-            while (!done) state->changed.wait(state->mutex);
-        } catch (const Cancelled&) { thrown = std::current_exception(); }
-        if (thrown) rethrow(*state, std::move(thrown), may_be_stopped);
+            detail::launch(state, std::move(body), end);
+            {
+                const detail::Lock lock(state->mutex);
+                // NOLINTNEXTLINE(bugprone-infinite-loop): the task's end, on a worker, sets it
+                while (!done) state->changed.wait(state->mutex);
+            }
+            if (thrown) std::rethrow_exception(std::move(thrown));
+        } catch (const Cancelled&) {
+            if (!may_be_stopped || !state->stopping()) throw;
+        }
     }
-    static void rethrow(const detail::State& state, std::exception_ptr thrown, bool may_be_stopped);
     static void refuse_on_worker(const char* call);
 
     const std::shared_ptr<detail::State> state_;

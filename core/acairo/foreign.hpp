@@ -7,7 +7,6 @@
 // Threads: the awaiter is used on the chain's worker; the bridge may be resumed from any thread, once.
 #pragma once
 #include <acairo/chain.hpp>
-#include <type_traits>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
@@ -20,12 +19,14 @@ struct Bridge {
         std::suspend_always initial_suspend() const noexcept { return {}; }
         // The chain is posted when the bridge is suspended for good: from then on the worker may destroy it, even while
         // this call is still on its way out.
-        struct Post : std::suspend_always {
-            void await_suspend(std::coroutine_handle<promise_type> bridge) const noexcept {
-                bridge.promise().chain->resume_from_anywhere();
-            }
-        };
-        Post final_suspend() const noexcept { return {}; }
+        auto final_suspend() const noexcept {
+            struct Post : std::suspend_always {
+                void await_suspend(std::coroutine_handle<promise_type> bridge) const noexcept {
+                    bridge.promise().chain->resume_from_anywhere();
+                }
+            };
+            return Post{};
+        }
         void return_void() const noexcept {}
         void unhandled_exception() const noexcept { impossible(); }
         Chain* chain;
@@ -39,13 +40,12 @@ inline Bridge bridge_to(Chain&) { co_return; }
 
 template <class A>
 decltype(auto) awaiter_of(A&& awaitable) {
-    if constexpr (requires { std::forward<A>(awaitable).operator co_await(); }) {
+    if constexpr (requires { std::forward<A>(awaitable).operator co_await(); })
         return std::forward<A>(awaitable).operator co_await();
-    } else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); }) {
+    else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); })
         return operator co_await(std::forward<A>(awaitable));
-    } else {
+    else
         return std::forward<A>(awaitable);
-    }
 }
 template <class A>
 using AwaiterOf = decltype(awaiter_of(std::declval<A>()));

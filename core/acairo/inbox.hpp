@@ -60,29 +60,28 @@ public:
     std::size_t size() const noexcept { return size_; }
     void push(Message& chain) noexcept {
         chain.next = nullptr;
-        *(last_ ? &last_->next : &first_) = &chain;
-        last_ = &chain;
+        *end_ = &chain;
+        end_ = &chain.next;
         ++size_;
+    }
+    // Nothing happens when it is not there.
+    void remove(const Message& chain) noexcept {
+        Message** place = &first_;
+        while (*place && *place != &chain) place = &(*place)->next;
+        if (!*place) return;
+        *place = chain.next;
+        if (end_ == &chain.next) end_ = place;
+        --size_;
     }
     Message* pop() noexcept {
         Message* const chain = first_;
         if (chain) remove(*chain);
         return chain;
     }
-    // Nothing happens when it is not there.
-    void remove(Message& chain) noexcept {
-        Message* before = nullptr;
-        Message* at = first_;
-        while (at && at != &chain) before = std::exchange(at, at->next);
-        if (!at) return;
-        *(before ? &before->next : &first_) = at->next;
-        if (last_ == at) last_ = before;
-        --size_;
-    }
 
 private:
     Message* first_ = nullptr;
-    Message* last_ = nullptr;
+    Message** end_ = &first_;
     std::size_t size_ = 0;
 };
 

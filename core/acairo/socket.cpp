@@ -1,21 +1,12 @@
-// Who may use the descriptor, and who closes it; claiming and waiting.
-#include <acairo/executor.hpp>
+// Who may use the descriptor, and who closes it; and addresses, parsed by hand only where inet_pton(3) does not: the brackets
+// and the port.
 #include <acairo/socket.hpp>
+#include <charconv>
+#include <cstddef>
 #include <stdexcept>
+#include <string_view>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
-namespace {
-
-constexpr std::uint32_t closed_flag = 1;
-constexpr std::uint32_t reading = 2;
-constexpr std::uint32_t writing = 4;
-constexpr std::uint32_t one_use = 8;
-
-constexpr std::uint32_t claim_of(Direction direction) noexcept {
-    return direction == Direction::read ? reading : writing;
-}
-
-}  // namespace
 
 Socket::~Socket() {
     check((word_.load(std::memory_order_acquire) & (reading | writing)) == 0, "a stream outlives its operations");
@@ -50,8 +41,6 @@ void Socket::finish_close() const noexcept {
     while (entry) std::exchange(entry, entry->next_of_socket)->post(Registration::closed);
 }
 
-bool Socket::closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
-
 bool Socket::enter() const noexcept {
     std::uint32_t word = word_.load(std::memory_order_relaxed);
     do {
@@ -69,15 +58,12 @@ void Socket::leave() const noexcept {
 void Socket::claim(Direction direction, const char* call) {
     // Acquire: what the last reader or writer left in the stream, perhaps on another thread, is visible to the next.
     const std::uint32_t before = word_.fetch_or(claim_of(direction), std::memory_order_acquire);
-    if (before & claim_of(direction)) {
+    if (before & claim_of(direction))
         throw std::logic_error(std::string("acairo: ") + call + " while another one waits; await one after the other");
-    }
     if ((before & closed_flag) == 0) return;
     unclaim(direction);
     throw_system_error(-EBADF, std::string(call) + " after close()");
 }
-
-void Socket::unclaim(Direction direction) noexcept { word_.fetch_and(~claim_of(direction), std::memory_order_release); }
 
 void Socket::retry() noexcept {
     const Use use(*this);
@@ -91,15 +77,18 @@ Registration* Socket::registration(Worker& worker, Direction direction, int& err
     Registration* first = registrations_.load(std::memory_order_acquire);
     Registration* entry = first;
     while (entry && entry->worker != &worker) entry = entry->next_of_socket;
-    if (entry) {
-        error = entry->reports(direction) ? 0 : worker.extend(*entry, fd_, direction);
-        return error == 0 ? entry : nullptr;
+    Registration* const fresh = entry ? nullptr : entry = worker.take();
+    error = entry ? worker.report(*entry, fd_, direction) : -ENOMEM;
+    if (error < 0) {
+        if (fresh) worker.recycle(*fresh);
+        return nullptr;
     }
-    entry = worker.add(fd_, direction, error);
-    if (!entry) return nullptr;
-    do {
-        entry->next_of_socket = first;
-    } while (!registrations_.compare_exchange_weak(first, entry, std::memory_order_acq_rel, std::memory_order_acquire));
+    if (fresh) {
+        do {
+            fresh->next_of_socket = first;
+        } while (
+            !registrations_.compare_exchange_weak(first, fresh, std::memory_order_acq_rel, std::memory_order_acquire));
+    }
     return entry;
 }
 
@@ -111,40 +100,49 @@ std::string Socket::address_by(int (*call)(int, platform::address&) noexcept, co
     return to_text(address);
 }
 
-void SocketOperation::begin() {
-    if (&worker().state != socket->state.get()) {
-        throw std::logic_error(
-            std::string("acairo: ") + name_ +
-            " on a worker of another executor; use the executor that the stream or listener was made with");
-    }
-    socket->claim(direction_, name_);
+namespace {
+
+// What the address of a socket of either family begins with.
+::sockaddr_in& v4(platform::address& address) noexcept { return reinterpret_cast<::sockaddr_in&>(address.storage); }
+::sockaddr_in6& v6(platform::address& address) noexcept { return reinterpret_cast<::sockaddr_in6&>(address.storage); }
+static_assert(offsetof(::sockaddr_in, sin_port) == offsetof(::sockaddr_in6, sin6_port));
+
+[[noreturn]] void refuse(const std::string& text, const char* why) {
+    // Up to a zero byte: what() ends there.
+    throw std::invalid_argument("acairo: \"" + std::string(text.c_str()) + "\" is not an address: " + why +
+                                "; write \"127.0.0.1:8080\" or \"[::1]:8080\"");
 }
 
-void SocketOperation::withdraw() noexcept {
-    if (waiting_at_) std::exchange(waiting_at_, nullptr)->waiter(direction_) = nullptr;
+}  // namespace
+
+platform::address parse_address(const std::string& text) {
+    // inet_pton reads to the first zero byte: without this, "127.0.0.1\0.evil:80" would be 127.0.0.1.
+    if (text.find('\0') != std::string::npos) refuse(text, "a zero byte follows");
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos) refuse(text, "it has no port");
+    std::uint16_t port = 0;
+    const char* const end = text.data() + text.size();
+    const auto [parsed, error] = std::from_chars(text.data() + colon + 1, end, port);
+    const bool is_port = error == std::errc{} && parsed == end;
+    if (!is_port) refuse(text, "its port is not a number from 0 to 65535");
+    std::string host = text.substr(0, colon);
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    platform::address address;
+    address.storage.ss_family = bracketed ? AF_INET6 : AF_INET;
+    address.length = bracketed ? sizeof(::sockaddr_in6) : sizeof(::sockaddr_in);
+    v4(address).sin_port = htons(port);
+    void* const number = bracketed ? static_cast<void*>(&v6(address).sin6_addr) : &v4(address).sin_addr;
+    if (::inet_pton(address.storage.ss_family, host.c_str(), number) == 1) return address;
+    refuse(text, "its host is not a numeric IPv4 address, or an IPv6 address in brackets");
 }
 
-Registration* SocketOperation::registration() noexcept {
-    int error = 0;
-    Registration* const place = socket->registration(worker(), direction_, error);
-    if (!place) fail(error, "epoll_ctl");
-    return place;
-}
-
-bool SocketOperation::wait(Registration* place) noexcept {
-    const std::chrono::nanoseconds timeout = socket->timeout(direction_);
-    if (timeout != std::chrono::nanoseconds{0} && !chain_->armed()) {
-        // One deadline for the whole operation, however often it waits.
-        worker().timers.arm(*chain_, timed_ ? chain_->deadline : deadline_after(timeout));
-        timed_ = true;
-    }
-    if (place) {
-        check(place->waiter(direction_) == nullptr, "one chain waits for a direction");
-        place->waiter(direction_) = chain_;
-    }
-    waiting_at_ = place;
-    chain_->park();
-    return false;
+std::string to_text(platform::address& address) {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const bool bracketed = address.storage.ss_family == AF_INET6;
+    const void* const number = bracketed ? static_cast<void*>(&v6(address).sin6_addr) : &v4(address).sin_addr;
+    const std::string host = ::inet_ntop(bracketed ? AF_INET6 : AF_INET, number, text.data(), text.size());
+    return (bracketed ? "[" + host + "]:" : host + ":") + std::to_string(ntohs(v4(address).sin_port));
 }
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

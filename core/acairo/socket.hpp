@@ -1,7 +1,6 @@
-// Socket: a descriptor that may be used by one reader and one writer, on different threads, and closed by a third; and
-// what the operations on it share.
+// Socket: a descriptor that may be used by one reader and one writer, on different threads, and closed by a third.
 //
-// Threads: close(), claim(), unclaim(), retry() and Use from any thread; what takes a Worker, on that worker.
+// Threads: any; registration() on its worker.
 // Invariants:
 //   1. word_ holds closed, reading, writing, and the number of uses of the descriptor. No use begins after `closed`; whoever's
 //      read-modify-write makes it {closed, 0 uses} closes the descriptor, once. So a number that the kernel has given to
@@ -10,7 +9,7 @@
 //      recycles it. So the list may be read under a Use.
 //   3. The executor's state outlives the socket, and with it the registrations.
 #pragma once
-#include <acairo/chain.hpp>
+#include <acairo/worker.hpp>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
@@ -22,10 +21,10 @@ std::string to_text(platform::address& address);
 class Socket : Pinned {
 public:
     explicit Socket(std::shared_ptr<State> its_state) noexcept : state(std::move(its_state)) {}
+    ~Socket();
     std::chrono::nanoseconds& timeout(Direction direction) noexcept {
         return timeouts_[static_cast<std::size_t>(direction)];
     }
-    ~Socket();
 
     // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.
     bool open(int fd) noexcept;
@@ -33,12 +32,15 @@ public:
     void give_up() noexcept { platform::close(std::exchange(fd_, -1)); }
     // True for the call that closed it. Waiters are woken on their workers.
     bool close() noexcept;
-    bool closed() const noexcept;
+    bool closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
     // One operation at a time for each direction. Throws std::logic_error, which names `call`, when there is one, and
     // std::system_error (bad_file_descriptor) when the socket is closed.
     void claim(Direction direction, const char* call);
-    void unclaim(Direction direction) noexcept;
-    // Who waits to read tries again. Any thread.
+    void unclaim(Direction direction) noexcept {
+        // Release: the other half of claim()'s acquire.
+        word_.fetch_and(~claim_of(direction), std::memory_order_release);
+    }
+    // Who waits to read tries again.
     void retry() noexcept;
 
     // The descriptor: it is not closed while this lives. False: it is closed already.
@@ -61,6 +63,10 @@ public:
     const std::shared_ptr<State> state;
 
 private:
+    static constexpr std::uint32_t closed_flag = 1, reading = 2, writing = 4, one_use = 8;
+    static std::uint32_t claim_of(Direction direction) noexcept {
+        return direction == Direction::read ? reading : writing;
+    }
     bool enter() const noexcept;
     void leave() const noexcept;
     void finish_close() const noexcept;
@@ -69,36 +75,6 @@ private:
     int fd_ = -1;
     mutable platform::atomic<std::uint32_t> word_{0};
     platform::atomic<Registration*> registrations_{nullptr};
-};
-
-// What reads, writes, accepts and connects share: the claim of one direction of a socket, and waiting for it.
-class SocketOperation : public Operation {
-protected:
-    SocketOperation(Socket& its_socket, Direction direction, const char* name) noexcept
-        : Operation(name), direction_(direction), socket(&its_socket) {}
-
-    // Throws std::logic_error when another operation has the direction, or when the task runs on another executor than the
-    // socket's; std::system_error (bad_file_descriptor) when the socket is closed.
-    void begin() override;
-    void end() noexcept final { socket->unclaim(direction_); }
-    void withdraw() noexcept final;
-
-    // Waits at `place` until the socket may be ready, or until the timeout. Always false, for attempt() to return. Null: for
-    // the chain's timer only.
-    bool wait(Registration* place) noexcept;
-    // This worker's registration. Null: it cannot be had, and the outcome is known.
-    Registration* registration() noexcept;
-    Worker& worker() const noexcept { return *chain_->worker; }
-
-private:
-    const Direction direction_;
-    bool timed_ = false;
-
-protected:
-    Socket* const socket;
-
-private:
-    Registration* waiting_at_ = nullptr;
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

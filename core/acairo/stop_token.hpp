@@ -15,33 +15,65 @@
 namespace acairo::inline ACAIRO_WORLD {
 namespace detail {
 
-struct StopLink;
-
 // What a source, its tokens and its callbacks share: one mutex, one list.
 struct StopState : Pinned {
+    // A callback's place in the list.
+    struct Link : Pinned {
+        virtual void run() noexcept = 0;
+        Link* next = nullptr;
+        Link** place = nullptr;  // what points at this link while it waits; null before and after
+        bool called = false;     // by request(): another link may have stood at this address before
+    };
+
     // Acquire: without this, a task that sees the request could miss what the requester wrote before it.
     bool is_requested() const noexcept { return requested.load(std::memory_order_acquire) != 0; }
-    bool request() noexcept;
+    // False: a stop was requested already, and nobody will call `link`.
+    bool subscribe(Link& link) noexcept {
+        const Lock lock(mutex);
+        // Under the lock: without this, a request between the test and the linking would never run the callback.
+        if (is_requested()) return false;
+        link.next = std::exchange(waiting, &link);
+        link.place = &waiting;
+        if (link.next) link.next->place = &link.next;
+        return true;
+    }
+    void unsubscribe(const Link& link) noexcept {
+        const Lock lock(mutex);
+        if (link.place) {
+            *link.place = link.next;
+            if (link.next) link.next->place = link.place;
+            return;
+        }
+        // Inside the callback itself, waiting for its end would wait for ever.
+        if (runner == platform::this_thread()) return;
+        // Without this: the caller would free what the callback, on another thread, still uses.
+        while (link.called && running == &link) callback_ended.wait(mutex);
+    }
+    bool request() noexcept {
+        const Lock lock(mutex);
+        if (is_requested()) return false;
+        requested.store(1, std::memory_order_release);
+        runner = platform::this_thread();
+        while (Link* const link = running = waiting) {
+            waiting = link->next;
+            if (waiting) waiting->place = &waiting;
+            link->place = nullptr;
+            link->called = true;
+            mutex.unlock();
+            link->run();  // which may destroy the link
+            mutex.lock();
+            callback_ended.notify_all();
+        }
+        return true;
+    }
 
     platform::mutex mutex;
     platform::condition_variable callback_ended;
     platform::atomic<std::uint32_t> requested{0};
     std::weak_ptr<const void> sources;  // expired when there is no source any more
-    StopLink* waiting = nullptr;
-    StopLink* running = nullptr;
+    Link* waiting = nullptr;
+    Link* running = nullptr;
     decltype(platform::this_thread()) runner{};
-};
-
-// A callback's place in its state's list.
-struct StopLink : Pinned {
-    virtual void run() noexcept = 0;
-    void subscribe(std::shared_ptr<StopState> to);
-    void unsubscribe() noexcept;
-
-    std::shared_ptr<StopState> state;
-    StopLink* next = nullptr;
-    StopLink** place = nullptr;  // what points at this link while it waits; null before and after
-    bool called = false;         // by request(): another link may have stood at this address before
 };
 
 }  // namespace detail
@@ -74,7 +106,11 @@ public:
     [[nodiscard]] bool stop_requested() const noexcept { return state_ && state_->is_requested(); }
     // True when this call made the request: exactly one does. Runs the callbacks on this thread; never resumes a
     // coroutine on this thread's stack.
-    bool request_stop() const noexcept;
+    bool request_stop() const noexcept {
+        // A copy: without this, a callback that destroys this source would free the state under request().
+        const std::shared_ptr<detail::StopState> state = state_;
+        return state && state->request();
+    }
 
 private:
     std::shared_ptr<detail::StopState> state_ = std::make_shared<detail::StopState>();
@@ -83,18 +119,22 @@ private:
 
 // Runs `callback` when a stop is requested, see invariants 1 and 2. The callback must not throw.
 template <class Callback>
-class StopCallback final : detail::StopLink {
+class StopCallback final : detail::StopState::Link {
 public:
     template <class C>
         requires std::constructible_from<Callback, C>
-    StopCallback(const StopToken& token, C&& callback) : callback_(std::forward<C>(callback)) {
-        subscribe(token.state_);
+    StopCallback(StopToken token, C&& callback)
+        : callback_(std::forward<C>(callback)), state_(std::move(token.state_)) {
+        if (state_ && !state_->subscribe(*this)) run();
     }
-    ~StopCallback() { unsubscribe(); }
+    ~StopCallback() {
+        if (state_) state_->unsubscribe(*this);
+    }
 
 private:
     void run() noexcept override { std::forward<Callback>(callback_)(); }
     Callback callback_;
+    const std::shared_ptr<detail::StopState> state_;
 };
 template <class Callback>
 StopCallback(StopToken, Callback) -> StopCallback<Callback>;

@@ -8,6 +8,7 @@
 #include <acairo/foreign.hpp>
 #include <concepts>
 #include <optional>
+#include <stdexcept>
 
 namespace acairo::inline ACAIRO_WORLD {
 
@@ -19,10 +20,43 @@ namespace detail {
 template <class T>
 struct AwaitFromForeign;
 template <class F, class End>
-class Root;
+struct Root;
 
 // What a task awaits to get the chain that it runs in.
-struct ThisChain {};
+struct ThisChain : std::suspend_never {
+    Chain& await_resume() const noexcept { return *chain; }
+    Chain* chain = nullptr;
+};
+
+// An operation that is awaited, by reference. Without this, g++ 12 keeps a second one in the frame.
+template <class O>
+struct Bound {
+    bool await_ready() const { return operation.await_ready(); }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
+    decltype(auto) await_resume() const { return operation.await_resume(); }
+    O& operation;
+};
+
+// Room for a T that comes later.
+template <class T>
+struct Slot {
+    template <class U = T>
+        requires std::constructible_from<T, U>
+    void return_value(U&& from) {
+        if constexpr (std::is_reference_v<T>)
+            value = std::addressof(from);
+        else
+            value.emplace(std::forward<U>(from));
+    }
+    T take() { return static_cast<T&&>(*value); }
+
+    std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::optional<T>> value{};
+};
+template <>
+struct Slot<void> {
+    void return_void() const noexcept {}
+    void take() const noexcept {}
+};
 
 struct PromiseBase : Frame {
     using Frame::Frame;
@@ -42,19 +76,12 @@ struct PromiseBase : Frame {
     auto await_transform(Task<T>&& task);
     template <class T>
     void await_transform(Task<T>&) = delete;  // a task is awaited once, as an rvalue: co_await std::move(task)
-    auto await_transform(ThisChain) noexcept {
-        struct Awaiter : std::suspend_never {
-            explicit Awaiter(Chain& its_chain) noexcept : chain(its_chain) {}
-            Chain& await_resume() const noexcept { return chain; }
-            Chain& chain;
-        };
-        return Awaiter(*chain);
-    }
+    ThisChain await_transform(ThisChain) noexcept { return {{}, chain}; }
     template <class A>
-    decltype(auto) await_transform(A&& awaitable) {
+    auto await_transform(A&& awaitable) {
         if constexpr (std::derived_from<std::remove_cvref_t<A>, Operation>) {
             awaitable.bind(*chain);
-            return std::forward<A>(awaitable);
+            return Bound<std::remove_reference_t<A>>{awaitable};
         } else {
             return ForeignAwaiter<A&&>(*chain, std::forward<A>(awaitable));
         }
@@ -62,37 +89,30 @@ struct PromiseBase : Frame {
 };
 
 template <class T>
-struct Promise final : PromiseBase {
+struct Promise final : PromiseBase, Slot<T> {
     Promise() noexcept : PromiseBase(std::coroutine_handle<Promise>::from_promise(*this)) {}
     // Not inlined: clang -O2 would else put a child's frame into its parent's, and a frame that cannot be had would no
     // longer be an error that a test can see.
     [[gnu::noinline]] Task<T> get_return_object() noexcept { return Task<T>(*this); }
-    template <class U = T>
-        requires std::constructible_from<T, U>
-    void return_value(U&& from) {
-        if constexpr (std::is_reference_v<T>) {
-            value = std::addressof(from);
-        } else {
-            value.emplace(std::forward<U>(from));
-        }
-    }
-    T take() { return static_cast<T&&>(*value); }
-
-    std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::optional<T>> value{};
-};
-
-template <>
-struct Promise<void> final : PromiseBase {
-    Promise() noexcept : PromiseBase(std::coroutine_handle<Promise>::from_promise(*this)) {}
-    [[gnu::noinline]] Task<void> get_return_object() noexcept;
-    void return_void() const noexcept {}
-    void take() const noexcept {}
 };
 
 // Throws std::logic_error when there is no task, or it was awaited.
-Frame* startable(Frame* task);
+inline Frame* startable(Frame* task) {
+    const char* const why = !task                 ? "was moved from, or has been awaited"
+                            : task->handle.done() ? "has ended"
+                            : task->chain         ? "is being awaited"
+                                                  : nullptr;
+    if (!why) return task;
+    throw std::logic_error(std::string("acairo: this task ") + why + ": a task is awaited once");
+}
+
 // Destroys the owner's frame and rethrows its chain's exception, when there is one.
-void rethrow(Chain& chain, TaskOwner& owner);
+inline void rethrow(Chain& chain, TaskOwner& owner) {
+    if (!chain.failure) return;
+    std::exception_ptr failure = std::exchange(chain.failure, nullptr);
+    owner.reset();
+    std::rethrow_exception(std::move(failure));
+}
 
 // A task that awaits a task, in the frame of the one that awaits.
 template <class T>
@@ -139,7 +159,7 @@ private:
     friend promise_type;
     friend detail::PromiseBase;
     template <class, class>
-    friend class detail::Root;
+    friend struct detail::Root;
     explicit Task(promise_type& promise) noexcept : owner_(promise) {}
     detail::TaskOwner owner_;
 };
@@ -167,9 +187,7 @@ struct [[nodiscard]] AwaitFromForeign final : Chain {
         rethrow(*this, *root->owner);
         return static_cast<Promise<T>*>(root)->take();
     }
-    void finish() noexcept override { impossible(); }
-    bool begin() noexcept override { impossible(); }
-    void finish_elsewhere() noexcept override { waiting.resume(); }
+    void finish() noexcept override { waiting.resume(); }
 
     Frame* const root;
     std::coroutine_handle<> waiting;

@@ -2,8 +2,6 @@
 #include <acairo/executor.hpp>
 #include <acairo/tcp_listener.hpp>
 #include <algorithm>
-#include <new>
-#include <stdexcept>
 
 namespace acairo::inline ACAIRO_WORLD {
 namespace {
@@ -21,25 +19,22 @@ bool is_one_of(int result, std::span<const int> errors) noexcept {
     return std::ranges::find(errors, -result) != errors.end();
 }
 
-void require(bool satisfied, const std::string& problem) {
-    if (!satisfied) throw std::invalid_argument("acairo: TCPListenerConfiguration." + problem);
-}
-
 TCPListenerConfiguration validated(TCPListenerConfiguration configuration) {
-    require(configuration.backlog >= 1,
-            "backlog is " + std::to_string(configuration.backlog) + "; it must be at least 1");
-    const int maximum = configuration.maximum_connections;
-    require(maximum >= 0,
-            "maximum_connections is " + std::to_string(maximum) + "; it must be positive, or 0 for no limit");
+    detail::require(configuration.backlog >= 1, "TCPListenerConfiguration.backlog", configuration.backlog,
+                    "it must be at least 1");
+    constexpr const char* name = "TCPListenerConfiguration.maximum_connections";
+    const std::int64_t maximum = configuration.maximum_connections;
+    detail::require(maximum >= 0, name, maximum, "it must be positive, or 0 for no limit");
     const std::uint64_t limit = platform::open_descriptors_limit();
-    require(static_cast<std::uint64_t>(maximum) <= limit,
-            "maximum_connections is " + std::to_string(maximum) + ", but this process may open " +
-                std::to_string(limit) + " descriptors; raise RLIMIT_NOFILE (ulimit -n), or lower maximum_connections");
+    const std::string remedy = "but this process may open " + std::to_string(limit) +
+                               " descriptors; raise RLIMIT_NOFILE (ulimit -n), or lower maximum_connections";
+    detail::require(static_cast<std::uint64_t>(maximum) <= limit, name, maximum, remedy.c_str());
     return configuration;
 }
 
-void succeed(int result, const char* call, const std::string& address) {
-    if (result >= 0) return;
+// 0 or more; else throws std::system_error, with the remedy where there is one.
+int succeed(int result, const char* call, const std::string& address) {
+    if (result >= 0) return result;
     std::string what = std::string(call) + " " + address;
     if (result == -EADDRINUSE) what += " (end the program that listens there, or choose port 0 for a free one)";
     if (result == -EACCES) what += " (choose a port above 1023, or run with CAP_NET_BIND_SERVICE)";
@@ -57,48 +52,40 @@ TCPListener::TCPListener(TCPListenerConfiguration configuration, const std::shar
 void TCPListener::bind(const std::string& address) {
     platform::address wanted = detail::parse_address(address);
     {
-        const detail::Socket::Use use(shared_->socket);
+        const detail::Socket::Use use(*shared_);
         if (!use) throw TCPListenerStoppedError();
         if (use.fd >= 0)
             throw std::logic_error("acairo: bind " + address + ": the listener is already bound to " + local_address());
     }
-    const int fd = platform::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    succeed(fd, "socket for", address);
-    const char* call = "bind";
-    const auto set = [&](int level, int option, int value, const char* name) {
-        const int result = platform::setsockopt(fd, level, option, value);
-        if (result < 0) call = name;
-        return result;
-    };
+    const int fd = succeed(platform::socket(wanted.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                           "socket for", address);
+    detail::Descriptor owner(fd);
     // Without this, a server cannot be started again while connections of its last run are in TIME_WAIT.
-    int result = set(SOL_SOCKET, SO_REUSEADDR, 1, "setsockopt SO_REUSEADDR for");
-    const int no_delay = shared_->configuration.stream.no_delay ? 1 : 0;
+    succeed(platform::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1), "setsockopt SO_REUSEADDR for", address);
     // Here once instead of for each connection: Linux hands it on to the accepted sockets.
-    if (result == 0) result = set(IPPROTO_TCP, TCP_NODELAY, no_delay, "setsockopt TCP_NODELAY for");
-    if (result == 0) result = platform::bind(fd, wanted);
-    if (result < 0) platform::close(fd);
-    succeed(result, call, address);
-    if (!shared_->socket.open(fd)) throw TCPListenerStoppedError();
+    const int no_delay = shared_->configuration.stream.no_delay ? 1 : 0;
+    succeed(platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay), "setsockopt TCP_NODELAY for", address);
+    succeed(platform::bind(fd, wanted), "bind", address);
+    if (!shared_->open(std::exchange(owner.fd, -1))) throw TCPListenerStoppedError();
 }
 
 void TCPListener::listen() {
-    const detail::Socket::Use use(shared_->socket);
+    const detail::Socket::Use use(*shared_);
     if (!use) throw TCPListenerStoppedError();
     if (use.fd < 0) throw std::logic_error("acairo: listen() before bind(); bind the listener to an address first");
     const int result = platform::listen(use.fd, shared_->configuration.backlog);
-    if (result < 0) {
-        const std::string address = local_address();
-        shared_->socket.give_up();
-        succeed(result, "listen on", address);
-    }
-    shared_->listening = true;
+    shared_->listening = result == 0;
+    if (shared_->listening) return;
+    const std::string address = local_address();
+    shared_->give_up();
+    succeed(result, "listen on", address);
 }
 
 namespace detail {
 
 void ListenerState::leave() noexcept {
     const std::uint32_t before = connections.fetch_sub(1, std::memory_order_acq_rel);
-    if (before == static_cast<std::uint32_t>(configuration.maximum_connections)) socket.retry();
+    if (before == static_cast<std::uint32_t>(configuration.maximum_connections)) retry();
 }
 
 bool ListenerState::full() noexcept {
@@ -109,26 +96,25 @@ bool ListenerState::full() noexcept {
     return open >= static_cast<std::uint32_t>(configuration.maximum_connections);
 }
 
-void Accept::begin() {
-    if (!listener_->listening && !socket->closed()) {
+}  // namespace detail
+
+bool TCPListener::Accept::await_ready() {
+    if (!listener_->listening && !listener_->closed())
         throw std::logic_error("acairo: accept() before listen(); call bind() and listen() first");
-    }
     try {
-        SocketOperation::begin();
+        return Operation::await_ready();
     } catch (const std::system_error&) { throw TCPListenerStoppedError(); }
 }
 
-bool Accept::attempt() noexcept {
-    const Socket::Use use(*socket);
-    if (!use) return complete(Outcome::cancelled);
+bool TCPListener::Accept::attempt(int listening) noexcept {
     int error = 0;
-    Registration* const place = socket->registration(worker(), Direction::read, error);
+    detail::Registration* const place = listener_->registration(*chain_->worker, detail::Direction::read, error);
     if (!place && !is_one_of(error, shortages)) return fail(error, "epoll_ctl, for a listener");
     // Events that come in a pause do not end it.
     if (!place || !make_stream() || chain_->armed()) return pause(place);
     // After the registration, at which a stream that is closed tells this accept to try again.
     while (place->readable && !listener_->full()) {
-        const int fd = platform::accept4(use.fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd = platform::accept4(listening, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) return take(fd);
         if (fd == -EAGAIN) {
             place->readable = false;
@@ -144,15 +130,15 @@ bool Accept::attempt() noexcept {
     return wait(place);
 }
 
-bool Accept::make_stream() noexcept {
-    if (stream_) return true;
+bool TCPListener::Accept::make_stream() noexcept {
     try {
-        stream_ = std::make_shared<TCPStream>(TCPStream::Key{}, socket->state, listener_->configuration.stream);
-        return true;
+        if (!stream_)
+            stream_ = std::make_shared<TCPStream>(TCPStream::Key{}, socket_->state, listener_->configuration.stream);
     } catch (const std::bad_alloc&) { return false; }
+    return true;
 }
 
-bool Accept::take(int fd) noexcept {
+bool TCPListener::Accept::take(int fd) noexcept {
     stream_->open(fd);
     if (listener_->configuration.maximum_connections != 0) {
         listener_->connections.fetch_add(1, std::memory_order_relaxed);
@@ -161,16 +147,15 @@ bool Accept::take(int fd) noexcept {
     return complete(Outcome::done);
 }
 
-bool Accept::pause(Registration* place) noexcept {
-    if (!chain_->armed()) worker().timers.arm(*chain_, deadline_after(shortage_pause));
+bool TCPListener::Accept::pause(detail::Registration* place) noexcept {
+    if (!chain_->armed()) chain_->worker->timers.arm(*chain_, detail::deadline_after(shortage_pause));
     return wait(place);
 }
 
-std::shared_ptr<TCPStream> Accept::await_resume() {
-    if (outcome_ == Outcome::cancelled && socket->closed()) throw TCPListenerStoppedError();
+std::shared_ptr<TCPStream> TCPListener::Accept::await_resume() {
+    if (outcome_ == Outcome::cancelled && listener_->closed()) throw TCPListenerStoppedError();
     rethrow();
     return std::move(stream_);
 }
 
-}  // namespace detail
 }  // namespace acairo::inline ACAIRO_WORLD

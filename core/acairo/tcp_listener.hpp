@@ -20,41 +20,24 @@ static_assert(std::is_trivially_destructible_v<TCPListenerConfiguration>);
 
 namespace detail {
 
-// What a listener shares with its accept: the listener may go away while that waits.
-struct ListenerState {
-    ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& state)
-        : socket(state), configuration(its_configuration) {}
-    Socket socket;
-    const TCPListenerConfiguration configuration;
-    platform::atomic<std::uint32_t> connections{0};
-    bool listening = false;
+// What a listener shares with its accept and its streams: the listener may go away before them.
+struct ListenerState : Socket {
+    ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& its_state)
+        : Socket(its_state), configuration(its_configuration) {}
     // A stream was closed. Any thread.
     void leave() noexcept;
     bool full() noexcept;
-};
 
-class [[nodiscard]] Accept final : public SocketOperation {
-public:
-    explicit Accept(std::shared_ptr<ListenerState> listener) noexcept
-        : SocketOperation(listener->socket, Direction::read, "accept"), listener_(std::move(listener)) {}
-    std::shared_ptr<TCPStream> await_resume();
-
-private:
-    void begin() override;
-    bool attempt() noexcept override;
-    Outcome expired() noexcept override { return Outcome::pending; }
-    bool make_stream() noexcept;
-    bool take(int fd) noexcept;
-    bool pause(Registration* place) noexcept;
-
-    std::shared_ptr<ListenerState> listener_;
-    // Made before the connection is accepted: when there is no memory, the connection stays in the backlog.
-    std::shared_ptr<TCPStream> stream_;
+    const TCPListenerConfiguration configuration;
+    platform::atomic<std::uint32_t> connections{0};
+    bool listening = false;
 };
 
 }  // namespace detail
 
 class TCPListener {
+    class Accept;
+
 public:
     // Throws std::invalid_argument for a configuration that cannot be.
     TCPListener(TCPListenerConfiguration configuration, const std::shared_ptr<Executor>& executor);
@@ -72,17 +55,37 @@ public:
     // The next connection. Dead connections are skipped; when descriptors or memory are short, or maximum_connections are
     // open, it pauses and goes on: none of that ends it. Throws TCPListenerStoppedError, Cancelled; std::system_error
     // (accept4, epoll_ctl) for what cannot pass; std::logic_error before listen() and while another accept waits.
-    detail::Accept accept() const noexcept { return detail::Accept(shared_); }
+    Accept accept() const;
 
     // The address that it is bound to, with the port that the kernel chose. Throws std::system_error (getsockname).
     std::string local_address() const {
-        return shared_->socket.address_by(platform::getsockname, "getsockname of a listener");
+        return shared_->address_by(platform::getsockname, "getsockname of a listener");
     }
     // Closes the socket; a waiting accept() ends with TCPListenerStoppedError. Any thread, any number of times.
-    void stop() noexcept { shared_->socket.close(); }
+    void stop() noexcept { shared_->close(); }
 
 private:
     const std::shared_ptr<detail::ListenerState> shared_;
 };
+
+class [[nodiscard]] TCPListener::Accept final : public detail::Operation {
+public:
+    explicit Accept(std::shared_ptr<detail::ListenerState> listener) noexcept
+        : Operation("accept", listener.get()), listener_(std::move(listener)) {}
+    bool await_ready();
+    std::shared_ptr<TCPStream> await_resume();
+
+private:
+    bool attempt(int fd) noexcept override;
+    Outcome expired() noexcept override { return Outcome::pending; }
+    bool make_stream() noexcept;
+    bool take(int fd) noexcept;
+    bool pause(detail::Registration* place) noexcept;
+
+    const std::shared_ptr<detail::ListenerState> listener_;
+    // Made before the connection is accepted: when there is no memory, the connection stays in the backlog.
+    std::shared_ptr<TCPStream> stream_;
+};
+inline auto TCPListener::accept() const -> Accept { return Accept(shared_); }
 
 }  // namespace acairo::inline ACAIRO_WORLD

@@ -2,8 +2,6 @@
 #include <acairo/executor.hpp>
 #include <acairo/tcp_listener.hpp>
 #include <algorithm>
-#include <new>
-#include <stdexcept>
 
 namespace acairo::inline ACAIRO_WORLD {
 namespace {
@@ -19,11 +17,9 @@ TCPStream::TCPStream(Key, std::shared_ptr<detail::State> its_state, const TCPStr
     : Socket(std::move(its_state)) {
     timeout(detail::Direction::read) = configuration.read_timeout;
     timeout(detail::Direction::write) = configuration.write_timeout;
-    for (const auto duration : {configuration.read_timeout, configuration.write_timeout}) {
-        if (duration.count() >= 0) continue;
-        throw std::invalid_argument("acairo: a timeout in TCPStreamConfiguration is " +
-                                    std::to_string(duration.count()) + " ns; it must be positive, or 0 for none");
-    }
+    for (const auto duration : {configuration.read_timeout, configuration.write_timeout})
+        detail::require(duration.count() >= 0, "a timeout of TCPStreamConfiguration, in nanoseconds,", duration.count(),
+                        "it must be positive, or 0 for none");
 }
 
 void TCPStream::close() noexcept {
@@ -45,7 +41,7 @@ std::size_t TCPStream::take_pending(std::span<char> to) noexcept {
 }
 
 void TCPStream::note_broken(std::ptrdiff_t result) noexcept {
-    if (result == -EAGAIN || result == -ENOMEM || result == -ENOBUFS) return;  // these pass
+    if (result == -EAGAIN || result == -ENOMEM || result == -ENOBUFS || result == -EPERM) return;  // these pass
     broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
 }
 
@@ -80,110 +76,66 @@ std::ptrdiff_t TCPStream::send(int fd, std::span<const char> from) noexcept {
     return result;
 }
 
-namespace detail {
-
-TCPStream& StreamOperation::stream() const noexcept { return static_cast<TCPStream&>(*socket); }
-
-ReadSome::ReadSome(TCPStream& stream, std::span<char> to) noexcept
-    : StreamOperation(stream, Direction::read, "read_some"), to_(to) {}
-
-bool ReadSome::attempt() noexcept {
-    const Socket::Use use(*socket);
-    if (!use) return complete(Outcome::cancelled);
-    received_ = stream().take_pending(to_);
+bool TCPStream::ReadSome::attempt(int fd) noexcept {
+    auto& stream = static_cast<TCPStream&>(*socket_);
+    received_ = stream.take_pending(to_);
     if (received_ != 0 || to_.empty()) return complete(Outcome::done);
-    Registration* const place = registration();
-    if (!place) return true;
-    if (!place->readable) return wait(place);
-    const std::ptrdiff_t result = stream().receive(use.fd, *place, to_);
-    if (result == -EAGAIN) return wait(place);
-    if (result < 0) return fail(result, "recv");
+    detail::Registration* const place = registration();
+    if (!place || !place->readable) return !place || wait(place);
+    const std::ptrdiff_t result = stream.receive(fd, *place, to_);
+    if (result < 0) return wait_or_fail(result, "recv");
     received_ = static_cast<std::size_t>(result);
     return complete(Outcome::done);
 }
 
-std::size_t ReadSome::await_resume() const {
-    rethrow();
-    return received_;
-}
-
-ReadExactly::ReadExactly(TCPStream& stream, std::size_t size) noexcept
-    : StreamOperation(stream, Direction::read, "read"), size_(size) {}
-
-bool ReadExactly::attempt() noexcept {
-    const Socket::Use use(*socket);
-    if (!use) return complete(Outcome::cancelled);
-    std::vector<char>& pending = stream().pending_;
+bool TCPStream::ReadExactly::attempt(int fd) noexcept {
+    auto& stream = static_cast<TCPStream&>(*socket_);
+    std::vector<char>& pending = stream.pending_;
     while (pending.size() < size_) {
-        Registration* const place = registration();
-        if (!place) return true;
-        if (!place->readable) return wait(place);
+        detail::Registration* const place = registration();
+        if (!place || !place->readable) return !place || wait(place);
         const std::size_t before = pending.size();
         try {
             pending.resize(before + std::min(size_ - before, largest_growth));
         } catch (const std::bad_alloc&) { return complete(Outcome::no_memory); }
-        const std::ptrdiff_t result = stream().receive(use.fd, *place, std::span(pending).subspan(before));
+        const std::ptrdiff_t result = stream.receive(fd, *place, std::span(pending).subspan(before));
         pending.resize(before + static_cast<std::size_t>(std::max<std::ptrdiff_t>(result, 0)));
-        if (result == -EAGAIN) return wait(place);
-        if (result < 0) return fail(result, "recv");
+        if (result < 0) return wait_or_fail(result, "recv");
         if (result == 0) return deliver(true);
     }
     return deliver(false);
 }
 
 // While the direction is still claimed: without this, another reader could take the bytes first.
-bool ReadExactly::deliver(bool at_end) noexcept {
-    std::vector<char>& pending = stream().pending_;
+bool TCPStream::ReadExactly::deliver(bool at_end) noexcept {
+    auto& stream = static_cast<TCPStream&>(*socket_);
     try {
         if (at_end) {
-            before_end_ = std::make_shared<const std::vector<char>>(std::move(pending));
-        } else if (pending.size() == size_) {
-            received_ = std::move(pending);
+            before_end_ = std::make_shared<const std::vector<char>>(std::move(stream.pending_));
+        } else if (stream.pending_.size() == size_) {
+            received_.swap(stream.pending_);
         } else {
             received_.resize(size_);
-            stream().take_pending(received_);
-            return complete(Outcome::done);
+            stream.take_pending(received_);
         }
-        pending.clear();
         return complete(Outcome::done);
     } catch (const std::bad_alloc&) { return complete(Outcome::no_memory); }
 }
 
-std::vector<char> ReadExactly::await_resume() {
-    rethrow();
-    if (before_end_) throw EndOfStream(std::move(before_end_));
-    return std::move(received_);
-}
-
-WriteAll::WriteAll(TCPStream& stream, std::span<const char> from) noexcept
-    : StreamOperation(stream, Direction::write, "write"), rest_(from) {}
-
-bool WriteAll::attempt() noexcept {
-    const Socket::Use use(*socket);
-    if (!use) return complete(Outcome::cancelled);
+bool TCPStream::WriteAll::attempt(int fd) noexcept {
     while (!rest_.empty()) {
-        const std::ptrdiff_t result = stream().send(use.fd, rest_);
-        if (result == -EAGAIN) {
-            Registration* const place = registration();
-            return !place || wait(place);
-        }
-        if (result < 0) return fail(result, "send");
+        const std::ptrdiff_t result = static_cast<TCPStream*>(socket_)->send(fd, rest_);
+        if (result < 0) return wait_or_fail(result, "send");
         rest_ = rest_.subspan(static_cast<std::size_t>(result));
     }
     return complete(Outcome::done);
 }
 
-Connect::Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer, bool no_delay) noexcept
-    : SocketOperation(*stream, Direction::write, "connect"),
-      stream_(std::move(stream)),
-      peer_(peer),
-      no_delay_(no_delay) {}
-
-int Connect::start() noexcept {
+int TCPStream::Connect::start() noexcept {
     name_ = "socket to ";
     const int fd = platform::socket(peer_.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return fd;
-    if (!socket->open(fd)) return -ECANCELED;
+    stream_->open(fd);
     name_ = "setsockopt TCP_NODELAY to ";
     int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay_ ? 1 : 0);
     if (result < 0) return result;
@@ -193,7 +145,7 @@ int Connect::start() noexcept {
     return result == -EINTR ? -EINPROGRESS : result;
 }
 
-int Connect::progress(int fd) noexcept {
+int TCPStream::Connect::progress(int fd) noexcept {
     int error = 0;
     if (const int result = platform::getsockopt(fd, SOL_SOCKET, SO_ERROR, error); result < 0) return result;
     if (error != 0) return -error;
@@ -203,26 +155,14 @@ int Connect::progress(int fd) noexcept {
     return result == -ENOTCONN ? -EINPROGRESS : result;
 }
 
-bool Connect::attempt() noexcept {
-    const int started = std::exchange(started_, true) ? 0 : start();
-    const Socket::Use use(*socket);
-    const int result = started < 0 ? started : progress(use.fd);
-    if (result == -EINPROGRESS) {
-        Registration* const place = registration();
-        return !place || wait(place);
-    }
+bool TCPStream::Connect::attempt(int fd) noexcept {
+    const int result = fd < 0 ? start() : progress(fd);
+    if (result == -EINPROGRESS) return wait();
     return result < 0 ? fail(result, name_) : complete(Outcome::done);
 }
 
-std::shared_ptr<TCPStream> Connect::await_resume() {
-    rethrow(outcome_ == Outcome::failed ? to_text(peer_) : std::string());
-    return std::move(stream_);
-}
-
-}  // namespace detail
-
-detail::Connect TCPStream::connect(const std::shared_ptr<Executor>& executor, const std::string& address,
-                                   TCPStreamConfiguration configuration) {
+auto TCPStream::connect(const std::shared_ptr<Executor>& executor, const std::string& address,
+                        TCPStreamConfiguration configuration) -> Connect {
     const platform::address peer = detail::parse_address(address);
     return {std::make_shared<TCPStream>(Key{}, executor->state_, configuration), peer, configuration.no_delay};
 }

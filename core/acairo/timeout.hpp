@@ -6,20 +6,17 @@
 namespace acairo::inline ACAIRO_WORLD {
 namespace detail {
 
-class [[nodiscard]] Sleep final : public Operation {
-public:
-    explicit Sleep(std::chrono::nanoseconds duration) noexcept : Operation("sleep_for"), duration_(duration) {}
+struct [[nodiscard]] Sleep final : Operation {
+    explicit Sleep(std::chrono::nanoseconds its_duration) noexcept : Operation("sleep_for"), duration(its_duration) {}
     void await_resume() const { rethrow(); }
-
-private:
-    bool attempt() noexcept override {
-        if (duration_ <= std::chrono::nanoseconds{0}) return complete(Outcome::done);
-        chain_->worker->timers.arm(*chain_, deadline_after(duration_));
+    bool attempt(int) noexcept override {
+        if (duration <= std::chrono::nanoseconds{0}) return complete(Outcome::done);
+        chain_->worker->timers.arm(*chain_, deadline_after(duration));
         chain_->park();
         return false;
     }
     Outcome expired() noexcept override { return Outcome::done; }
-    std::chrono::nanoseconds duration_;
+    const std::chrono::nanoseconds duration;
 };
 
 // Ends the waits below it when a stop is requested. Throws std::logic_error in a chain without a worker.
@@ -55,13 +52,12 @@ struct TokenScope final : Scope, Message {
 // Ends the waits below it when the time is over. Throws std::logic_error in a chain without a worker.
 struct TimeScope final : Scope, Timer {
     TimeScope(Chain& in, std::chrono::nanoseconds duration) : Scope(with_worker(&in)) {
-        if (duration > std::chrono::nanoseconds{0}) {
-            chain.worker->timers.arm(*this, deadline_after(duration));
-        } else {
+        if (duration <= std::chrono::nanoseconds{0})
             expire();
-        }
+        else
+            chain.worker->timers.arm(*this, deadline_after(duration));
     }
-    ~TimeScope() { chain.worker->timers.withdraw(*this); }
+    ~TimeScope() { Timers::withdraw(*this); }
     bool requested() const noexcept override { return fired; }
     void expire() noexcept override {
         // What is requested further in is not this scope's affair.

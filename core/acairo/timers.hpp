@@ -1,15 +1,13 @@
-// A worker's timers: a pairing heap (Fredman, Sedgewick, Sleator, Tarjan 1986) whose nodes live in what waits, so that
+// A worker's timers: a skew heap (Sleator and Tarjan, "Self-Adjusting Heaps", 1986) whose nodes live in what waits, so that
 // arming, expiring and withdrawing allocate nothing. Everything is a loop: a heap may be as deep as there are timers.
 //
 // Threads: all of it on the timers' own worker.
 // Invariants:
 //   1. No timer's deadline is before its parent's.
-//   2. `place` of a timer is what points at it: its parent's first child, its left sibling, or the heap's root; null when
-//      it is not armed.
+//   2. `place` of a timer is what points at it, in its parent or as the root; null when it is not armed.
 #pragma once
 #include <acairo/errors.hpp>
 #include <algorithm>
-#include <chrono>
 #include <limits>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
@@ -20,8 +18,8 @@ struct Timer : Pinned {
     bool armed() const noexcept { return place != nullptr; }
 
     std::chrono::nanoseconds deadline{0};
-    Timer* child = nullptr;
-    Timer* sibling = nullptr;
+    Timer* left = nullptr;
+    Timer* right = nullptr;
     Timer** place = nullptr;
 };
 
@@ -36,23 +34,20 @@ public:
     void arm(Timer& timer, std::chrono::nanoseconds deadline) noexcept {
         check(!timer.armed(), "a timer is armed once at a time");
         timer.deadline = deadline;
-        set_root(meld(root_, &timer));
+        meld(&root_, root_, &timer);
     }
     // Nothing happens when it is not armed.
-    void withdraw(Timer& timer) noexcept {
+    static void withdraw(Timer& timer) noexcept {
         if (!timer.armed()) return;
-        *timer.place = timer.sibling;
-        if (timer.sibling) timer.sibling->place = timer.place;
-        timer.place = nullptr;
-        timer.sibling = nullptr;
-        set_root(meld(root_, meld_all(std::exchange(timer.child, nullptr))));
+        meld(std::exchange(timer.place, nullptr), std::exchange(timer.left, nullptr),
+             std::exchange(timer.right, nullptr));
     }
     // Expires every timer whose deadline is not after `now`.
     void expire(std::chrono::nanoseconds now) noexcept {
-        while (Timer* const first = root_) {
-            if (first->deadline > now) return;
-            withdraw(*first);
-            first->expire();
+        while (root_ && root_->deadline <= now) {
+            Timer& first = *root_;
+            withdraw(first);
+            first.expire();
         }
     }
     bool empty() const noexcept { return root_ == nullptr; }
@@ -64,33 +59,22 @@ public:
     }
 
 private:
-    // Both are roots, or null. The later one becomes the first child of the earlier one.
-    static Timer* meld(Timer* a, Timer* b) noexcept {
-        if (!a || !b) return a ? a : b;
-        if (b->deadline < a->deadline) std::swap(a, b);
-        b->sibling = a->child;
-        if (b->sibling) b->sibling->place = &b->sibling;
-        a->child = b;
-        b->place = &a->child;
-        return a;
+    static void put(Timer** place, Timer* timer) noexcept {
+        *place = timer;
+        if (timer) timer->place = place;
     }
-    // Melds siblings in pairs from the left, then the pairs from the right: this order makes the cost logarithmic.
-    static Timer* meld_all(Timer* first) noexcept {
-        Timer* pairs = nullptr;
-        while (first) {
-            Timer* const a = first;
-            Timer* const b = std::exchange(a->sibling, nullptr);
-            first = b ? std::exchange(b->sibling, nullptr) : nullptr;
-            Timer* const pair = meld(a, b);
-            pair->sibling = std::exchange(pairs, pair);
+    // Puts the timers of both heaps at `place`. The children of each one on the way change sides: this makes the cost
+    // logarithmic, over all operations together.
+    static void meld(Timer** place, Timer* a, Timer* b) noexcept {
+        while (a && b) {
+            if (b->deadline < a->deadline) std::swap(a, b);
+            put(place, a);
+            Timer* const rest = a->right;
+            put(&a->right, a->left);
+            place = &a->left;
+            a = rest;
         }
-        Timer* all = nullptr;
-        while (pairs) all = meld(std::exchange(pairs, std::exchange(pairs->sibling, nullptr)), all);
-        return all;
-    }
-    void set_root(Timer* timer) noexcept {
-        root_ = timer;
-        if (root_) root_->place = &root_;
+        put(place, a ? a : b);
     }
 
     Timer* root_ = nullptr;

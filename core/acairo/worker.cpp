@@ -1,6 +1,5 @@
 // A worker's loop, and the only file that knows epoll.
 #include <acairo/executor.hpp>
-#include <new>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 namespace {
@@ -16,8 +15,6 @@ constexpr std::uint32_t events_of(Direction direction) noexcept {
 }
 
 }  // namespace
-
-bool Registration::reports(Direction direction) const noexcept { return (events & events_of(direction)) != 0; }
 
 void Registration::wake(Direction direction) noexcept {
     if (Chain* const chain = waiter(direction)) chain->interrupt();
@@ -38,22 +35,10 @@ void Registration::deliver() noexcept {
 }
 
 Worker::Worker(State& its_state) : state(its_state) {
-    epoll_ = platform::epoll_create1(EPOLL_CLOEXEC);
-    wake_up_ = epoll_ < 0 ? epoll_ : platform::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     // Edge-triggered and never read: each write is an edge, and its count would overflow after 2^64 of them.
     platform::event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = wake_up_event}};
-    const int error = wake_up_ < 0 ? wake_up_ : platform::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_up_, &event);
-    if (error == 0) return;
-    if (wake_up_ >= 0) platform::close(wake_up_);
-    if (epoll_ >= 0) platform::close(epoll_);
-    throw_system_error(error, epoll_ < 0     ? "epoll_create1, for a worker"
-                              : wake_up_ < 0 ? "eventfd, to wake a worker"
-                                             : "epoll_ctl, for a worker's eventfd");
-}
-
-Worker::~Worker() {
-    platform::close(wake_up_);
-    platform::close(epoll_);
+    const int error = platform::epoll_ctl(epoll_.fd, EPOLL_CTL_ADD, wake_up_.fd, &event);
+    if (error < 0) throw_system_error(error, "epoll_ctl, for a worker's eventfd");
 }
 
 void Worker::post(Message& message) noexcept {
@@ -62,8 +47,8 @@ void Worker::post(Message& message) noexcept {
 }
 
 void Worker::nudge() const noexcept {
-    int result = -EINTR;
-    while (result == -EINTR) result = platform::write_counter(wake_up_, 1);
+    std::ptrdiff_t result = -EINTR;
+    while (result == -EINTR) result = platform::write_counter(wake_up_.fd, 1);
     // EAGAIN: the counter is full, so the worker has been woken already.
     const bool woken = result >= 0 || result == -EAGAIN;
     check(woken, "an eventfd can be written");
@@ -86,8 +71,8 @@ void Worker::run() noexcept {
     platform::thread_slot() = nullptr;
 }
 
-void Worker::cancel_all() noexcept {
-    for (Chunk& chunk : registrations_) {
+void Worker::deliver() noexcept {
+    for (auto& chunk : registrations_) {
         for (Registration& registration : chunk) {
             for (Chain* const chain : registration.waiters) {
                 if (chain) chain->cancel();
@@ -98,64 +83,54 @@ void Worker::cancel_all() noexcept {
 }
 
 void Worker::poll(int milliseconds) noexcept {
-    const int count = platform::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), milliseconds);
+    const int count = platform::epoll_wait(epoll_.fd, events_.data(), static_cast<int>(events_.size()), milliseconds);
     const bool waited = count >= 0 || count == -EINTR;
     check(waited, "epoll_wait of our own descriptor fails with EINTR only");
-    for (int i = 0; i < count; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
-}
-
-void Worker::dispatch(const platform::event& event) noexcept {
-    if (event.data.u64 == wake_up_event) return;
-    const auto index = static_cast<std::uint32_t>(event.data.u64);
-    Registration& registration = registrations_[index / chunk_size][index % chunk_size];
-    if (registration.generation != static_cast<std::uint32_t>(event.data.u64 >> 32)) return;
-    if (event.events & never_empty) registration.sticky = true;
-    if (event.events & ends_read) {
-        registration.readable = true;
-        registration.wake(Direction::read);
-    }
-    if (event.events & ends_write) registration.wake(Direction::write);
-}
-
-int Worker::control(int operation, int fd, Registration& registration, std::uint32_t events) const noexcept {
-    const std::uint64_t name = std::uint64_t{registration.generation} << 32 | registration.index;
-    platform::event event{.events = events | EPOLLET, .data = {.u64 = name}};
-    const int error = platform::epoll_ctl(epoll_, operation, fd, &event);
-    if (error == 0) registration.events = events;
-    return error;
-}
-
-void Worker::grow() {
-    const auto first = static_cast<std::uint32_t>(registrations_.size()) * chunk_size;
-    Chunk& chunk = registrations_.emplace_back();
-    for (std::uint32_t i = 0; i < chunk_size; ++i) {
-        chunk[i].worker = this;
-        chunk[i].index = first + i;
-        chunk[i].next_of_socket = std::exchange(free_, &chunk[i]);
+    for (int i = 0; i < count; ++i) {
+        const platform::event event = events_[static_cast<std::size_t>(i)];
+        if (event.data.u64 == wake_up_event) continue;
+        const auto index = static_cast<std::uint32_t>(event.data.u64);
+        Registration& registration = registrations_[index / chunk_size][index % chunk_size];
+        if (registration.generation != static_cast<std::uint32_t>(event.data.u64 >> 32)) continue;
+        if (event.events & never_empty) registration.sticky = true;
+        if (event.events & ends_read) {
+            registration.readable = true;
+            registration.wake(Direction::read);
+        }
+        if (event.events & ends_write) registration.wake(Direction::write);
     }
 }
 
-Registration* Worker::add(int fd, Direction direction, int& error) noexcept {
+Registration* Worker::take() noexcept {
+    if (free_) return std::exchange(free_, free_->next_of_socket);
     try {
-        if (!free_) grow();
-    } catch (const std::bad_alloc&) {
-        error = -ENOMEM;
-        return nullptr;
-    }
-    error = control(EPOLL_CTL_ADD, fd, *free_, events_of(direction));
-    return error == 0 ? std::exchange(free_, free_->next_of_socket) : nullptr;
-}
-
-int Worker::extend(Registration& registration, int fd, Direction direction) noexcept {
-    return control(EPOLL_CTL_MOD, fd, registration, registration.events | events_of(direction));
+        const auto first = static_cast<std::uint32_t>(registrations_.size()) * chunk_size;
+        auto& chunk = registrations_.emplace_back();
+        for (std::uint32_t i = 0; i < chunk_size; ++i) {
+            chunk[i].worker = this;
+            chunk[i].index = first + i;
+            chunk[i].next_of_socket = std::exchange(free_, &chunk[i]);
+        }
+    } catch (const std::bad_alloc&) { return nullptr; }
+    return take();
 }
 
 void Worker::recycle(Registration& registration) noexcept {
-    registration.readable = false;
-    registration.sticky = false;
+    registration.readable = registration.sticky = false;
     registration.events = 0;
     ++registration.generation;
     registration.next_of_socket = std::exchange(free_, &registration);
+}
+
+int Worker::report(Registration& registration, int fd, Direction direction) noexcept {
+    const std::uint32_t events = registration.events | events_of(direction);
+    if (events == registration.events) return 0;
+    const std::uint64_t name = std::uint64_t{registration.generation} << 32 | registration.index;
+    platform::event event{.events = events | EPOLLET, .data = {.u64 = name}};
+    const int operation = registration.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    const int error = platform::epoll_ctl(epoll_.fd, operation, fd, &event);
+    if (error == 0) registration.events = events;
+    return error;
 }
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

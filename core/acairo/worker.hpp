@@ -29,11 +29,20 @@ class State;
 class Worker;
 enum class Direction : std::uint8_t { read, write };
 
+// Owns a descriptor, or nothing (-1). Throws std::system_error, which names `call`, for a result that is -errno.
+struct Descriptor : Pinned {
+    explicit Descriptor(int result, const char* call = "") : fd(result) {
+        if (fd < 0) throw_system_error(fd, call);
+    }
+    ~Descriptor() {
+        if (fd >= 0) platform::close(fd);
+    }
+    int fd;
+};
+
 // A socket's place in a worker's epoll.
 struct Registration final : Message {
     Chain*& waiter(Direction direction) noexcept { return waiters[static_cast<std::size_t>(direction)]; }
-    // True when epoll has been told to report `direction`.
-    bool reports(Direction direction) const noexcept;
     // The chain that waits for `direction` tries its operation again.
     void wake(Direction direction) noexcept;
     // Posts it to its worker, from any thread: `retry`, its reader tries again; `closed`, both waiters do, and find that
@@ -48,7 +57,7 @@ struct Registration final : Message {
     std::uint32_t index = 0;
     platform::atomic<std::uint32_t> posted{0};  // the reasons; in the inbox while there are any
     std::uint32_t generation = 0;
-    std::uint32_t events = 0;  // what epoll reports
+    std::uint32_t events = 0;  // what epoll reports; 0: it does not know the socket
     // False: the last read showed the socket empty, and no event has come since. Only then does a read wait untried.
     bool readable = false;
     // RDHUP, HUP, ERR or PRI was seen: a short read no longer shows that the socket is empty, because what follows (the
@@ -56,29 +65,28 @@ struct Registration final : Message {
     bool sticky = false;
 };
 
-class Worker : Pinned {
+// A worker is a message itself: it ends every wait on it.
+class Worker final : Message {
 public:
     // Throws std::system_error when there is no descriptor or memory for it.
-    explicit Worker(State& state);
-    ~Worker();
+    explicit Worker(State& its_state);
 
     // The thread's body: until the executor has stopped and no chain is left.
     void run() noexcept;
     // Delivers the message on this worker: at once when this is its thread, else soon, and wakes it. Any thread.
     void post(Message& message) noexcept;
     // Ends every wait on this worker. Any thread, once.
-    void post_stop() noexcept { post(stop_); }
+    void post_stop() noexcept { post(*this); }
     // Makes the worker look again whether it has ended. Any thread.
     void nudge() const noexcept;
     // The worker whose thread this is, or null. Any thread.
     static Worker* current() noexcept { return static_cast<Worker*>(platform::thread_slot()); }
 
-    // A new registration that reports `direction` of `fd`, or null and `error` (-errno). The kernel reports at once what
-    // is already true.
-    Registration* add(int fd, Direction direction, int& error) noexcept;
-    // Reports `direction` too. 0 or -errno.
-    int extend(Registration& registration, int fd, Direction direction) noexcept;
+    // A registration that no socket has, or null when there is no memory for it.
+    Registration* take() noexcept;
     void recycle(Registration& registration) noexcept;
+    // From now on `direction` of `fd` is reported, too, and at once what is already true. 0 or -errno.
+    int report(Registration& registration, int fd, Direction direction) noexcept;
 
     State& state;
     Inbox inbox;
@@ -86,25 +94,14 @@ public:
     Timers timers;
 
 private:
-    struct Stop final : Message {
-        explicit Stop(Worker& to_stop) noexcept : worker(to_stop) {}
-        void deliver() noexcept override { worker.cancel_all(); }
-        Worker& worker;
-    };
-
-    void cancel_all() noexcept;
+    void deliver() noexcept override;
     void poll(int milliseconds) noexcept;
-    void grow();
-    void dispatch(const platform::event& event) noexcept;
-    int control(int operation, int fd, Registration& registration, std::uint32_t events) const noexcept;
 
-    Stop stop_{*this};
-    int epoll_ = -1;
-    int wake_up_ = -1;
+    const Descriptor epoll_{platform::epoll_create1(EPOLL_CLOEXEC), "epoll_create1, for a worker"};
+    const Descriptor wake_up_{platform::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd, to wake a worker"};
     // Registrations never move, and are given back with the worker only: a stale event may name one.
     static constexpr std::uint32_t chunk_size = 64;
-    using Chunk = std::array<Registration, chunk_size>;
-    std::deque<Chunk> registrations_;
+    std::deque<std::array<Registration, chunk_size>> registrations_;
     Registration* free_ = nullptr;
     std::array<platform::event, 256> events_{};
 };

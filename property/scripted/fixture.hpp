@@ -118,14 +118,7 @@ protected:
         script.on("socket(AF_INET)", fd);
         script.on(call("setsockopt", fd, ", TCP_NODELAY, 1"), 0);
         script.on(call("connect", fd, ", " + address), 0);
-        is_asked_for_its_outcome(fd);
         co_return co_await acairo::TCPStream::connect(executor, address, configuration);
-    }
-
-    // Of a connect that succeeded at once there is nothing to ask, but asking does no harm.
-    void is_asked_for_its_outcome(int fd) {
-        script.maybe(call("getsockopt", fd, ", SO_ERROR"), 0);
-        script.maybe(call("getpeername", fd), 0);
     }
 
     static std::string call(const std::string& name, int fd, const std::string& more = {}) {

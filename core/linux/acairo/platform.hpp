@@ -27,25 +27,15 @@ struct platform {
     template <class T>
     using atomic = std::atomic<T>;
 
-    class condition_variable {
-    public:
-        void wait(mutex& held) {
-            std::unique_lock lock(held, std::adopt_lock);
-            condition_.wait(lock);
-            lock.release();
-        }
+    // Over any lock, and so over a mutex that the caller holds.
+    struct condition_variable : private std::condition_variable_any {
+        using std::condition_variable_any::notify_all;
+        void wait(mutex& held) { std::condition_variable_any::wait(held); }
         bool wait_until(mutex& held, std::chrono::nanoseconds deadline) {
-            std::unique_lock lock(held, std::adopt_lock);
-            const std::chrono::steady_clock::time_point instant{
-                std::chrono::duration_cast<std::chrono::steady_clock::duration>(deadline)};
-            const bool in_time = condition_.wait_until(lock, instant) == std::cv_status::no_timeout;
-            lock.release();
-            return in_time;
+            using Clock = std::chrono::steady_clock;
+            const Clock::time_point instant{std::chrono::duration_cast<Clock::duration>(deadline)};
+            return std::condition_variable_any::wait_until(held, instant) == std::cv_status::no_timeout;
         }
-        void notify_all() noexcept { condition_.notify_all(); }
-
-    private:
-        std::condition_variable condition_;
     };
 
     // A socket address of either family, with the length that the system calls want.
@@ -82,12 +72,8 @@ struct platform {
         ::socklen_t size = sizeof value;
         return checked(::getsockopt(fd, level, name, &value, &size));
     }
-    static int getsockname(int fd, address& local) noexcept {
-        return checked(::getsockname(fd, local.get(), &local.length));
-    }
-    static int getpeername(int fd, address& peer) noexcept {
-        return checked(::getpeername(fd, peer.get(), &peer.length));
-    }
+    static int getsockname(int fd, address& is) noexcept { return checked(::getsockname(fd, is.get(), &is.length)); }
+    static int getpeername(int fd, address& is) noexcept { return checked(::getpeername(fd, is.get(), &is.length)); }
     static int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); }
     static int epoll_ctl(int epoll, int operation, int fd, event* wanted) noexcept {
         return checked(::epoll_ctl(epoll, operation, fd, wanted));
@@ -96,8 +82,8 @@ struct platform {
         return checked(::epoll_wait(epoll, events, size, milliseconds));
     }
     static int eventfd(unsigned initial, int flags) noexcept { return checked(::eventfd(initial, flags)); }
-    static int write_counter(int fd, std::uint64_t value) noexcept {
-        return static_cast<int>(checked(::write(fd, &value, sizeof value)));
+    static std::ptrdiff_t write_counter(int fd, std::uint64_t value) noexcept {
+        return checked(::write(fd, &value, sizeof value));
     }
     static std::uint64_t open_descriptors_limit() noexcept {
         ::rlimit limit{};
