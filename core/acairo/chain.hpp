@@ -18,12 +18,15 @@
 //   5. A frame has one owner, a TaskOwner, and both know each other; a frame is destroyed once, through it.
 #pragma once
 #include <acairo/socket.hpp>
+#include <acairo/stop_token.hpp>
 #include <coroutine>
+#include <optional>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
 struct Awaiting;
-class Operation;
+struct Chain;
+struct Operation;
 struct TaskOwner;
 
 // What a chain knows of a task: its promise begins with it.
@@ -37,8 +40,9 @@ struct Frame : Pinned {
 
 // One task awaits another.
 struct Awaiting : Pinned {
-    Frame* child = nullptr;
-    Frame* parent = nullptr;
+    Awaiting(Frame& by, Frame* awaited) noexcept : parent(by), child(awaited) {}
+    Frame& parent;
+    Frame* child;
 };
 
 // Owns a frame, or nothing.
@@ -46,7 +50,13 @@ struct TaskOwner {
     TaskOwner() = default;
     explicit TaskOwner(Frame& owned) noexcept : frame(&owned) { owned.owner = this; }
     TaskOwner(TaskOwner&& other) noexcept { *this = std::move(other); }
-    TaskOwner& operator=(TaskOwner&& other) noexcept;
+    TaskOwner& operator=(TaskOwner&& other) noexcept {
+        if (this == &other) return *this;
+        reset();
+        frame = std::exchange(other.frame, nullptr);
+        if (frame) frame->owner = this;
+        return *this;
+    }
     ~TaskOwner() { reset(); }
     // Destroys the frame and everything below it. A frame that is suspended in a chain must be destroyed on the chain's
     // worker; a task that awaits it goes on with Cancelled.
@@ -54,167 +64,318 @@ struct TaskOwner {
     Frame* frame = nullptr;
 };
 
-// A part of a chain in which a stop may be requested: from the coroutine that opened it down to the leaf.
-struct Scope : Pinned {
-    explicit Scope(Chain& its_chain) noexcept;
+// A part of a chain, from the coroutine that opened it down to the leaf, in which a stop may be requested: by its
+// timer, or through its token. Throws std::logic_error in a chain without a worker.
+struct Scope final : Timer {
+    Scope(Chain& its_chain, StopToken its_token);
     ~Scope();
-    virtual bool requested() const noexcept = 0;
+    bool requested() const noexcept { return fired || token.stop_requested(); }
+    // What the token calls. On the worker it is delivered at once, else through the inbox: who requests a stop never
+    // resumes anything.
+    void operator()() noexcept;
+    void deliver() noexcept override;
     Chain& chain;
     Scope* const outer;
+    const StopToken token;
+    bool posted = false;  // and not yet delivered
+    bool fired = false;   // it was this scope that ended the wait, and not a stop
+                          // that was requested before
+    std::optional<StopCallback<Scope&>> callback;
 };
 
-class Chain : public Message, public Timer {
-public:
+struct Chain : Waiter {
     explicit Chain(Worker* its_worker) noexcept : worker(its_worker) {}
 
-    // Runs until the chain is suspended (false) or its root task has ended (true).
-    bool run() noexcept;
-    // After run() was true: takes the root's result; may destroy the chain.
+    // Runs until the chain is suspended, or its root task has ended.
+    void run() noexcept final {
+        check(!parked, "a parked chain does not run");
+        budget = worker->executor.budget;
+        if (operation && !advance()) return;
+        const bool ended = (!leaf && !begin()) || run_tasks();
+        if (ended) finish();
+    }
+    // The first run: sets the root, or `failure` and returns false.
+    virtual bool begin() noexcept { impossible(); }
+    // Takes the root's result; may destroy the chain.
     virtual void finish() noexcept = 0;
-    // The leaf awaits a task; a task has ended.
+    // True when the root task has ended.
+    bool run_tasks() noexcept {
+        Runner on_this_stack{leaf, false};
+        runner = &on_this_stack;
+        const bool pinned = worker != nullptr;
+        while (Frame* const task = std::exchange(on_this_stack.next, nullptr)) task->handle.resume();
+        // Without a worker, another thread may run the chain by now: only the runner, on this stack, is ours.
+        if (pinned) runner = nullptr;
+        return on_this_stack.ended;
+    }
+    void set_root(Frame& root) noexcept {
+        root.chain = this;
+        leaf = &root;
+    }
+    // The leaf awaits a task.
     void descend(Awaiting& awaiting) noexcept {
         set_root(*awaiting.child);
-        leaf_->awaiting = &awaiting;
-        runner_->next = leaf_;
+        leaf->awaiting = &awaiting;
+        runner->next = leaf;
     }
-    void ascend(Frame& ended) noexcept;
-
-    // True when the chain has had its budget of completions, and must go to the back of the ready queue: yield().
-    bool spend() noexcept { return worker && --budget_ <= 0; }
-    void yield() noexcept { worker->ready.push(*this); }
+    // A task has ended.
+    void ascend(const Frame& ended) noexcept {
+        check(leaf == &ended, "only the leaf of a chain can end");
+        runner->ended = !ended.awaiting;
+        if (runner->ended) return;
+        leaf = &ended.awaiting->parent;
+        if (!yields()) runner->next = leaf;
+    }
     // An operation begins. True: it is complete; false: the coroutine must suspend.
-    bool start(Operation& operation) noexcept;
-    void park() noexcept {
-        check(!parked_, "a chain parks once at a time");
-        parked_ = true;
+    bool start(Operation& begun) noexcept {
+        operation = &begun;
+        return advance() && !yields();
+    }
+    bool advance() noexcept;
+
+    void yield() noexcept { link_before(worker->ready); }
+    // True when the chain has had its budget of completions, and is now at the back of the ready queue.
+    bool yields() noexcept {
+        const bool spent = worker && --budget <= 0;
+        if (spent) yield();
+        return spent;
     }
     // What a parked chain waits for may have happened: its operation is tried again.
-    void interrupt() noexcept;
-    // Ends the operation of a parked chain as cancelled, when a stop was requested.
-    void cancel() noexcept;
-    // True when the executor stops, or a stop was requested in one of the scopes around the leaf.
-    bool stop_requested() const noexcept { return stop_requested_from(scope); }
-    bool stop_requested_from(const Scope* innermost) const noexcept;
+    void interrupt() noexcept final;
+    // Its operation, when it is parked, finds the stop when it is tried again.
+    void cancel() noexcept final {
+        if (parked && stop_requested(scope)) interrupt();
+    }
+    // True when the executor stops, or a stop was requested in one of the scopes from `innermost` on.
+    bool stop_requested(const Scope* innermost) const noexcept {
+        if (worker->executor.stopping()) return true;
+        while (innermost && !innermost->requested()) innermost = innermost->outer;
+        return innermost != nullptr;
+    }
+    // Its timer has expired, or its foreign awaitable is ready, or it is new.
+    void deliver() noexcept final;
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
     void resume_from_anywhere() noexcept {
         if (worker) return worker->post(*this);
         if (run_tasks()) finish();
     }
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.
-    void destroy(Frame& top) noexcept;
-    void deliver() noexcept final {
-        parked_ = false;
-        yield();
+    void destroy(Frame& top) noexcept {
+        failure = nullptr;
+        if (top.handle.done()) {
+            // There is nothing below it, and whoever awaits it is already on its way.
+            if (leaf == &top) leaf = nullptr;
+            destroy_one(top);
+            return;
+        }
+        if (worker) leave();
+        for (const Frame* last = nullptr; last != &top; leaf = destroy_one(*leaf)) last = leaf;
+        // The task that awaited `top` goes on, with Cancelled.
+        if (leaf && worker) yield();
     }
-
-    Worker* const worker;
-    Scope* scope = nullptr;
-    // The exception of the task that ended last, on its way to the task that awaits it.
-    std::exception_ptr failure;
-
-protected:
-    // The first run: sets the root, or `failure` and returns false.
-    virtual bool begin() noexcept { impossible(); }
-    bool run_tasks() noexcept;
-    void set_root(Frame& root) noexcept {
-        root.chain = this;
-        leaf_ = &root;
+    static Frame* destroy_one(Frame& frame) noexcept {
+        Frame* const parent = frame.awaiting ? &frame.awaiting->parent : nullptr;
+        if (parent) frame.awaiting->child = nullptr;
+        frame.owner->frame = nullptr;
+        frame.handle.destroy();
+        return parent;
     }
-    Frame* leaf_ = nullptr;
+    // Takes a suspended chain out of everything that could still resume it.
+    void leave() noexcept;
 
-private:
     // Where the running leaf says who comes next: on the stack of the thread that runs the chain, because a chain
     // without a worker may be taken up by another thread before run_tasks() has seen that its leaf was suspended.
     struct Runner {
         Frame* next;
         bool ended;
     };
-    void expire() noexcept final;
-    bool advance() noexcept;
-    void leave() noexcept;
-
-    Runner* runner_ = nullptr;
-    Operation* operation_ = nullptr;
-    int budget_ = 0;
-    bool parked_ = false;
+    Worker* const worker;
+    Scope* scope = nullptr;
+    // The exception of the task that ended last, on its way to the task that awaits it.
+    std::exception_ptr failure;
+    Frame* leaf = nullptr;
+    Runner* runner = nullptr;
+    Operation* operation = nullptr;
+    int budget = 0;
+    bool parked = false;
 };
 
-inline Scope::Scope(Chain& its_chain) noexcept : chain(its_chain), outer(std::exchange(its_chain.scope, this)) {}
-inline Scope::~Scope() { chain.scope = outer; }
-
 // The chain itself; throws std::logic_error when there is none, or it has no worker.
-Chain& with_worker(Chain* chain);
+inline Chain& with_worker(Chain* chain) {
+    if (chain && chain->worker) return *chain;
+    misuse("this task has no executor; run it with Executor::spawn or Executor::sync_wait, or in a task that they run");
+}
+
+inline Scope::Scope(Chain& its_chain, StopToken its_token)
+    : chain(with_worker(&its_chain)), outer(std::exchange(chain.scope, this)), token(std::move(its_token)) {
+    callback.emplace(token, *this);
+}
+inline Scope::~Scope() {
+    callback.reset();
+    // From here on nobody posts it. Without this, the inbox would keep a scope that is gone.
+    if (posted) chain.worker->inbox.deliver();
+    disarm();
+    chain.scope = outer;
+}
+inline void Scope::operator()() noexcept {
+    posted = true;
+    chain.worker->post(*this);
+}
+inline void Scope::deliver() noexcept {
+    posted = false;
+    // What is requested further in is not this scope's affair.
+    fired = !chain.stop_requested(outer);
+    chain.cancel();
+}
 
 // An operation is an awaitable that needs a worker: a read, a write, an accept, a sleep. It has no frame of its own: it
 // lives in the frame of the coroutine that awaits it, and the worker drives it, without resuming that coroutine until it
 // is complete. An operation on a socket has claimed one of its directions from its begin to its end.
-class Operation {
-public:
-    // What await_transform calls. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
-    void bind(Chain& chain) noexcept { chain_ = &chain; }
-    // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
-    // std::system_error (bad_file_descriptor): the socket is closed.
-    bool await_ready();
-    void await_suspend(std::coroutine_handle<>) const noexcept {}
-
-protected:
+struct Operation {
     enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
 
     // `name`: what an error calls it. Without a socket, it waits for its chain's timer only.
-    explicit Operation(const char* name, Socket* socket = nullptr, Direction direction = Direction::read) noexcept
-        : socket_(socket), name_(name), direction_(direction) {}
-    // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
-    // failed; returns when the outcome is `done`.
-    void rethrow(const std::string& detail = {}) const;
+    explicit Operation(const char* its_name, Socket* its_socket = nullptr,
+                       Direction its_direction = Direction::read) noexcept
+        : socket(its_socket), name(its_name), direction(its_direction) {}
+    // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
+    // std::system_error (bad_file_descriptor): the socket is closed.
+    bool await_ready() {
+        const Lifetime& executor = with_worker(chain).worker->executor;
+        check(outcome == Outcome::pending, "an operation is awaited once");
+        if (chain->stop_requested(chain->scope)) outcome = Outcome::cancelled;
+        if (outcome == Outcome::cancelled) return true;
+        if (socket && socket->endpoint.executor.get() != &executor)
+            misuse(std::string(name) +
+                   " on a worker of another executor; use the executor that the stream or listener was made with");
+        if (socket) socket->claim(direction, name);
+        return chain->start(*this);
+    }
+    void await_suspend(std::coroutine_handle<>) const noexcept {}
 
-    // For attempt() to return. These two set the outcome.
-    bool complete(Outcome outcome) noexcept {
-        outcome_ = outcome;
-        return true;
+    // Goes as far as it can with the descriptor, which is not closed meanwhile: until it has an outcome, or the chain is
+    // parked, or queued once more.
+    virtual void attempt(int fd) noexcept = 0;
+    // What the chain's timer means; `pending`: try again.
+    virtual Outcome expired() const noexcept { return Outcome::timed_out; }
+    // True when the outcome is known.
+    bool proceed() noexcept {
+        // Before each attempt: without this, an operation that parks again after the worker has cancelled what was parked
+        // when the stop came would wait for ever.
+        if (outcome == Outcome::pending && chain->stop_requested(chain->scope)) outcome = Outcome::cancelled;
+        if (outcome != Outcome::pending) return true;
+        if (!socket) {
+            attempt(-1);
+        } else if (const Socket::Use use(*socket); use) {
+            attempt(use.fd);
+        } else {
+            outcome = Outcome::cancelled;
+        }
+        return outcome != Outcome::pending;
     }
-    bool fail(std::ptrdiff_t result, const char* call) noexcept {
-        error_ = static_cast<int>(result);
-        name_ = call;
-        return complete(Outcome::failed);
+
+    void complete() noexcept { outcome = Outcome::done; }
+    void fail(std::ptrdiff_t result, const char* call) noexcept {
+        error = static_cast<int>(result);
+        name = call;
+        outcome = Outcome::failed;
     }
-    // Waits until the socket may be ready, or until the timeout; `place`: at this worker's registration, or, when that is
-    // null, for the chain's timer only.
-    bool wait(Registration* place) noexcept;
-    bool wait() noexcept {
-        Registration* const place = registration();
-        return !place || wait(place);
+    // This worker's registration. Null: it cannot be had, and the operation has failed.
+    Registration* registration() noexcept {
+        Registration* const place = socket->registration(*chain->worker, direction, error);
+        if (!place) fail(error, "epoll_ctl");
+        return place;
+    }
+    // Waits at this worker's registration, or, when `place` is null, for the chain's timer only.
+    void park(Registration* place = nullptr) noexcept {
+        check(!std::exchange(chain->parked, true), "a chain parks once at a time");
+        if (place) check(!std::exchange(place->waiter(direction), chain), "one chain waits for a direction");
+        waiting_at = place;
+    }
+    // Waits at `place` until the socket may be ready, or until the timeout.
+    void wait(Registration& place) noexcept {
+        const std::chrono::nanoseconds timeout = socket->endpoint.timeouts[static_cast<std::size_t>(direction)];
+        // One deadline for the whole operation, however often it waits.
+        if (timeout.count() != 0 && !chain->armed())
+            chain->arm(chain->worker->timers, std::exchange(timed, true) ? chain->deadline : deadline_after(timeout));
+        park(&place);
+    }
+    void wait() noexcept {
+        if (Registration* const place = registration()) wait(*place);
     }
     // After a system call has given an error.
-    bool wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
-        return result == -EAGAIN ? wait() : fail(result, call);
+    void wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
+        result == -EAGAIN ? wait() : fail(result, call);
     }
-    // This worker's registration. Null: it cannot be had, and the outcome is known.
-    Registration* registration() noexcept;
-
-    Chain* chain_ = nullptr;
-    Socket* const socket_;
-    const char* name_;  // with `failed`: the system call's
-    int error_ = 0;     // with `failed`: -errno
-    Outcome outcome_ = Outcome::pending;
-
-private:
-    friend class Chain;
-    // Goes as far as it can with the descriptor, which is not closed meanwhile. True: the outcome is known. False: the chain
-    // is parked, or queued once more.
-    virtual bool attempt(int fd) noexcept = 0;
-    // What the chain's timer means; `pending`: try again.
-    virtual Outcome expired() noexcept { return Outcome::timed_out; }
-    bool proceed() noexcept;
     void withdraw() noexcept {
-        if (waiting_at_) std::exchange(waiting_at_, nullptr)->waiter(direction_) = nullptr;
+        if (waiting_at) std::exchange(waiting_at, nullptr)->waiter(direction) = nullptr;
     }
     void end() noexcept {
-        if (socket_) socket_->unclaim(direction_);
+        if (socket) socket->unclaim(direction);
+    }
+    // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
+    // failed; returns when the outcome is `done`.
+    void rethrow(const std::string& detail = {}) const {
+        switch (outcome) {
+            case Outcome::done: return;
+            case Outcome::cancelled: throw Cancelled();
+            case Outcome::timed_out: throw TimedOut();
+            case Outcome::no_memory: throw std::bad_alloc();
+            case Outcome::failed: throw_system_error(error, name + detail);
+            case Outcome::pending: impossible();
+        }
+        impossible();
     }
 
-    const Direction direction_;
-    bool timed_ = false;
-    Registration* waiting_at_ = nullptr;
+    // What await_transform sets. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
+    Chain* chain = nullptr;
+    Socket* const socket;
+    const char* name;  // with `failed`: the system call's
+    int error = 0;     // with `failed`: -errno
+    Outcome outcome = Outcome::pending;
+    const Direction direction;
+    bool timed = false;
+    Registration* waiting_at = nullptr;
 };
+
+inline bool Chain::advance() noexcept {
+    if (!operation->proceed()) return false;
+    disarm();
+    std::exchange(operation, nullptr)->end();
+    return true;
+}
+
+inline void Chain::interrupt() noexcept {
+    check(parked, "only a parked chain is woken");
+    operation->withdraw();
+    parked = false;
+    yield();
+}
+
+inline void Chain::deliver() noexcept {
+    if (!operation) return yield();
+    // Woken already, by what it waited for: that wins. If it parks again, its timer is armed again.
+    if (!parked) return;
+    if (!stop_requested(scope)) operation->outcome = operation->expired();
+    interrupt();
+}
+
+inline void Chain::leave() noexcept {
+    check(runner == nullptr, "a task is not destroyed by the chain that it runs in");
+    check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
+    // Its foreign awaitable may have posted it: then it must come out of the inbox first.
+    worker->inbox.deliver();
+    disarm();
+    if (operation) operation->withdraw();
+    if (operation) std::exchange(operation, nullptr)->end();
+    parked = false;
+    unlink();
+}
+
+inline void TaskOwner::reset() noexcept {
+    if (!frame) return;
+    if (frame->chain) return frame->chain->destroy(*frame);
+    std::exchange(frame, nullptr)->handle.destroy();
+}
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

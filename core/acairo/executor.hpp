@@ -2,11 +2,11 @@
 // state lives until the last of them is gone, so that an executor may be destroyed anywhere, its own workers included.
 //
 // Invariants (of State):
-//   1. word_ holds the number of live chains and the flags stopped and draining. Whoever's read-modify-write makes it
+//   1. `word` holds the number of live chains and the flags stopped and draining. Whoever's read-modify-write makes it
 //      {stopped, 0 chains} nudges the workers, which then end: none waits for a chain that no longer comes.
 //   2. A chain is admitted before it is posted, and released after its frames and its callable are gone.
 #pragma once
-#include <acairo/timeout.hpp>
+#include <acairo/task.hpp>
 #include <functional>
 
 namespace acairo::inline ACAIRO_WORLD {
@@ -25,42 +25,64 @@ static_assert(std::is_trivially_destructible_v<ExecutorConfiguration>);
 
 namespace detail {
 
-class State : Pinned {
-public:
+struct State final : Lifetime {
     // Throws std::invalid_argument and std::system_error. Starts no thread.
-    explicit State(const ExecutorConfiguration& configuration);
-    // Starts one thread for each worker; when the system refuses one, ends those that run and throws std::system_error.
-    static void start(const std::shared_ptr<State>& state);
-    // Takes a new chain in: throws Cancelled after a stop, and, from outside, while draining.
-    void admit();
-    void release() noexcept;
-    Worker& next_worker() noexcept {
-        return workers_[dealt_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
+    explicit State(const ExecutorConfiguration& configuration)
+        : Lifetime(configuration.budget), on_unhandled(configuration.on_unhandled) {
+        require(budget >= 1, "ExecutorConfiguration.budget", budget, "it must be at least 1");
+        const int count = configuration.workers;
+        require(count >= 1, "ExecutorConfiguration.workers", count, "it must be at least 1");
+        for (int i = 0; i < count; ++i) workers.emplace_back(*this);
     }
-    void stop() noexcept;
-    bool drain(std::chrono::nanoseconds duration);
-    // Joins the workers; on one of them, which cannot wait for itself, leaves them alone.
-    void end_threads() noexcept;
-    // Acquire: what the stopping thread did before stop() is visible to a task that sees it.
-    bool stopping() const noexcept { return (word_.load(std::memory_order_acquire) & stopped) != 0; }
-    // Acquire: without this, the last worker could free what another one's last chain still wrote.
-    bool ended() const noexcept { return (word_.load(std::memory_order_acquire) & ~draining) == stopped; }
-    void report(const std::exception_ptr& failure) const noexcept;
+    bool on_worker() const noexcept { return Worker::current() && &Worker::current()->executor == this; }
+    // Takes a new chain in: throws Cancelled after a stop, and, from outside, while draining.
+    void admit() {
+        const std::uint64_t refusing = on_worker() ? stopped : stopped | draining;
+        std::uint64_t old = word.load(std::memory_order_relaxed);
+        // In the same read-modify-write as the count: without this, a chain admitted while stop() looks at the count
+        // would be posted to workers that have ended.
+        while ((old & refusing) == 0)
+            if (word.compare_exchange_weak(old, old + one_chain, std::memory_order_relaxed)) return;
+        throw Cancelled();
+    }
+    void release() noexcept {
+        // Release and acquire: who sees that no chain is left sees everything that the chains did.
+        const std::uint64_t left = word.fetch_sub(one_chain, std::memory_order_acq_rel) - one_chain;
+        if (left >= one_chain || left == 0) return;
+        if (left & stopped)
+            for (const Worker& worker : workers) worker.nudge();
+        // Under the lock: without this, drain() could miss the notification between its test and its wait.
+        const Lock lock(mutex);
+        changed.notify_all();
+    }
+    Worker& next_worker() noexcept { return workers[dealt.fetch_add(1, std::memory_order_relaxed) % workers.size()]; }
+    void stop() noexcept {
+        if (word.fetch_or(stopped, std::memory_order_acq_rel) & stopped) return;
+        for (Worker& worker : workers) worker.post(worker);
+    }
+    // A thread outside waits for something that a worker changes; until `deadline` at most, when there is one.
+    void wait(const auto& over, std::optional<std::chrono::nanoseconds> deadline = {}) {
+        const Lock lock(mutex);
+        while (!over() && (deadline ? changed.wait_until(mutex, *deadline) : (changed.wait(mutex), true))) {}
+    }
+    void report(const std::exception_ptr& failure) const noexcept try {
+        try {
+            if (failure) std::rethrow_exception(failure);
+        } catch (const Cancelled&) {  // a task's normal end
+        } catch (...) { on_unhandled ? on_unhandled(failure) : throw; }
+    } catch (const std::exception& error) { print(error.what()); } catch (...) {
+        print("not a std::exception");
+    }
+    static void print(const char* what) noexcept {
+        std::fprintf(stderr, "acairo: an exception left a spawned task: %s\n", what);
+    }
 
-    const int budget;
-    // A thread outside waits for something that a worker changes.
+    void (*const on_unhandled)(std::exception_ptr);
+    platform::atomic<std::uint32_t> dealt{0};
+    std::deque<Worker> workers;
+    std::deque<platform::thread> threads;
     platform::mutex mutex;
     platform::condition_variable changed;
-
-private:
-    static constexpr std::uint64_t stopped = 1, draining = 2, one_chain = 4;
-    bool on_worker() const noexcept { return Worker::current() && &Worker::current()->state == this; }
-
-    void (*const on_unhandled_)(std::exception_ptr);
-    platform::atomic<std::uint64_t> word_{0};
-    platform::atomic<std::uint32_t> dealt_{0};
-    std::deque<Worker> workers_;
-    std::deque<platform::thread> threads_;
 };
 
 template <class F>
@@ -77,15 +99,12 @@ struct Root final : Chain {
     bool begin() noexcept override {
         try {
             task = callable();
-            set_root(*startable(task.owner_.frame));
-            return true;
-        } catch (...) {
-            failure = std::current_exception();
-            return false;
-        }
+            set_root(*PromiseBase::startable(task));
+        } catch (...) { failure = std::current_exception(); }
+        return leaf != nullptr;
     }
     void finish() noexcept override {
-        State& state = worker->state;
+        auto& state = static_cast<State&>(worker->executor);
         std::exception_ptr thrown = std::exchange(failure, nullptr);
         End last = std::move(end);
         delete this;
@@ -98,7 +117,8 @@ struct Root final : Chain {
 };
 
 // Its own reference to the state: the task may end, and with it the last owner of the executor, before this does.
-template <class F, class End>  // NOLINTNEXTLINE(performance-unnecessary-value-param)
+template <class F,
+          class End>  // NOLINTNEXTLINE(performance-unnecessary-value-param)
 void launch(std::shared_ptr<State> state, F callable, End end) {
     auto root = std::make_unique<Root<F, End>>(state->next_worker(), std::move(callable), std::move(end));
     state->admit();
@@ -108,21 +128,22 @@ void launch(std::shared_ptr<State> state, F callable, End end) {
 }  // namespace detail
 
 // Runs tasks on its worker threads. Tasks that a worker has started stay on it: spawn deals them out in turn.
-class Executor {
+class Executor : detail::Pinned {
 public:
     // Starts the workers. Throws std::invalid_argument (no worker, no budget), std::system_error (the system has no
     // descriptor or thread left; what was started is ended first) and std::bad_alloc.
     explicit Executor(ExecutorConfiguration configuration = {})
-        : state_(std::make_shared<detail::State>(configuration)) {
-        detail::State::start(state_);
+        : Executor(std::make_shared<detail::State>(configuration)) {
+        // Each thread keeps the state: the executor may be gone before it. When the system refuses one, the destructor
+        // ends those that run.
+        for (detail::Worker& worker : state_->workers)
+            state_->threads.emplace_back([state = state_, &worker] { worker.run(); });
     }
-    Executor(const Executor&) = delete;
-    Executor& operator=(const Executor&) = delete;
     // Stops, and waits until every task has unwound and every worker has ended. On one of its own workers it cannot
     // wait: it stops, and the last worker frees what is left.
     ~Executor() {
         state_->stop();
-        state_->end_threads();
+        for (platform::thread& thread : state_->threads) state_->on_worker() ? thread.detach() : thread.join();
     }
 
     // Calls `callable()` on a worker and runs the task that it returns. The callable is moved in and lives until the
@@ -148,15 +169,34 @@ public:
     // std::logic_error, as it would wait for itself.
     template <detail::ReturnsTask F>
     auto sync_wait(F callable) -> typename detail::TaskOf<F>::value_type {
+        refuse_on_worker("sync_wait");
         using T = typename detail::TaskOf<F>::value_type;
+        const std::shared_ptr<detail::State> state = state_;
         detail::Slot<T> result;
+        std::exception_ptr thrown;
+        bool done = false;
         const auto body = [&]() -> Task<void> {
             if constexpr (std::is_void_v<T>)
                 co_await callable();
             else
                 result.return_value(co_await callable());
         };
-        run_and_wait(body, std::is_void_v<T>);
+        const auto end = [&](detail::State& shared, std::exception_ptr failure) {
+            shared.release();
+            // Under the lock: without this, the waiting thread could see `done` and return before notify_all() was
+            // called, or could miss the notification between its test and its wait.
+            const detail::Lock lock(shared.mutex);
+            thrown = std::move(failure);
+            done = true;
+            shared.changed.notify_all();
+        };
+        try {
+            detail::launch(state, body, end);
+            state->wait([&] { return done; });
+            if (thrown) std::rethrow_exception(std::move(thrown));
+        } catch (const Cancelled&) {
+            if (!std::is_void_v<T> || !state->stopping()) throw;
+        }
         return result.take();
     }
 
@@ -171,41 +211,26 @@ public:
     // worker it is a std::logic_error.
     bool drain(std::chrono::nanoseconds duration) {
         refuse_on_worker("drain");
-        return std::shared_ptr(state_)->drain(duration);
+        const std::chrono::nanoseconds deadline = detail::deadline_after(duration);
+        const std::shared_ptr<detail::State> state = state_;
+        state->word.fetch_or(detail::State::draining, std::memory_order_acq_rel);
+        // Acquire: as release() has it.
+        const auto none_left = [&] { return state->word.load(std::memory_order_acquire) < detail::State::one_chain; };
+        state->wait(none_left, deadline);
+        const bool drained = none_left();
+        state->stop();
+        return drained;
     }
 
 private:
     friend class TCPListener;
     friend class TCPStream;
-    template <class F>
-    void run_and_wait(F body, bool may_be_stopped) {
-        refuse_on_worker("sync_wait");
-        const std::shared_ptr<detail::State> state = state_;
-        std::exception_ptr thrown;
-        bool done = false;
-        const auto end = [&](detail::State& shared, std::exception_ptr failure) {
-            shared.release();
-            // Under the lock: without this, the waiting thread could see `done` and return before notify_all() was
-            // called, or could miss the notification between its test and its wait.
-            const detail::Lock lock(shared.mutex);
-            thrown = std::move(failure);
-            done = true;
-            shared.changed.notify_all();
-        };
-        try {
-            detail::launch(state, std::move(body), end);
-            {
-                const detail::Lock lock(state->mutex);
-                // NOLINTNEXTLINE(bugprone-infinite-loop): the task's end, on a worker, sets it
-                while (!done) state->changed.wait(state->mutex);
-            }
-            if (thrown) std::rethrow_exception(std::move(thrown));
-        } catch (const Cancelled&) {
-            if (!may_be_stopped || !state->stopping()) throw;
-        }
+    explicit Executor(std::shared_ptr<detail::State> state) noexcept : state_(std::move(state)) {}
+    static void refuse_on_worker(const char* call) {
+        if (detail::Worker::current())
+            detail::misuse("Executor::" + std::string(call) +
+                           " would wait for itself on a worker; call it on another thread");
     }
-    static void refuse_on_worker(const char* call);
-
     const std::shared_ptr<detail::State> state_;
 };
 

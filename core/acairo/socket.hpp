@@ -1,4 +1,5 @@
-// Socket: a descriptor that may be used by one reader and one writer, on different threads, and closed by a third.
+// Socket: a descriptor that may be used by one reader and one writer, on different threads, and closed by a third; and the
+// endpoint that a listener shares with its streams.
 //
 // Threads: any; registration() on its worker.
 // Invariants:
@@ -18,30 +19,15 @@ namespace acairo::inline ACAIRO_WORLD::detail {
 platform::address parse_address(const std::string& text);
 std::string to_text(platform::address& address);
 
+struct Endpoint;
+
 class Socket : Pinned {
 public:
-    explicit Socket(std::shared_ptr<State> its_state) noexcept : state(std::move(its_state)) {}
-    ~Socket();
-    std::chrono::nanoseconds& timeout(Direction direction) noexcept {
-        return timeouts_[static_cast<std::size_t>(direction)];
+    explicit Socket(const Endpoint& its_endpoint) noexcept : endpoint(its_endpoint) {}
+    ~Socket() {
+        check((word_.load(std::memory_order_acquire) & (reading | writing)) == 0, "a stream outlives its operations");
+        close();
     }
-
-    // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.
-    bool open(int fd) noexcept;
-    // Closes the descriptor and is as before open(). Under a Use, before anybody else uses it.
-    void give_up() noexcept { platform::close(std::exchange(fd_, -1)); }
-    // True for the call that closed it. Waiters are woken on their workers.
-    bool close() noexcept;
-    bool closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
-    // One operation at a time for each direction. Throws std::logic_error, which names `call`, when there is one, and
-    // std::system_error (bad_file_descriptor) when the socket is closed.
-    void claim(Direction direction, const char* call);
-    void unclaim(Direction direction) noexcept {
-        // Release: the other half of claim()'s acquire.
-        word_.fetch_and(~claim_of(direction), std::memory_order_release);
-    }
-    // Who waits to read tries again.
-    void retry() noexcept;
 
     // The descriptor: it is not closed while this lives. False: it is closed already.
     struct Use : Pinned {
@@ -55,26 +41,112 @@ public:
         const int fd;  // -1 before open()
     };
 
+    // Takes the descriptor over, once. False: the socket is closed, and so is the descriptor now.
+    bool open(int fd) noexcept {
+        // Entered as for a use: without this, a close() at this moment would leave the descriptor open for ever.
+        const bool entered = enter();
+        if (!entered) return platform::close(fd), false;
+        fd_ = fd;
+        leave();
+        return true;
+    }
+    bool opened() const noexcept { return fd_ >= 0; }
+    // Closes the descriptor and is as before open(). Under a Use, before anybody else uses it.
+    void give_up() noexcept { platform::close(std::exchange(fd_, -1)); }
+    // True for the call that closed it. Waiters are woken on their workers.
+    bool close() noexcept {
+        // Acquire and release: every use on another thread comes before close(2), on whichever thread that is.
+        const std::uint32_t before = word_.fetch_or(closed_flag, std::memory_order_acq_rel);
+        if (before < one_use && (before & closed_flag) == 0) finish_close();
+        return (before & closed_flag) == 0;
+    }
+    bool closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
+    // One operation at a time for each direction. Throws std::logic_error, which names `call`, when there is one, and
+    // std::system_error (bad_file_descriptor) when the socket is closed.
+    void claim(Direction direction, const char* call) {
+        const std::uint32_t mine = claim_of(direction);
+        // Acquire: what the last reader or writer left in the stream, perhaps on another thread, is visible to the next.
+        const std::uint32_t before = word_.fetch_or(mine, std::memory_order_acquire);
+        if (before & mine) misuse(std::string(call) + " while another one waits; await one after the other");
+        if ((before & closed_flag) == 0) return;
+        unclaim(direction);
+        throw_system_error(-EBADF, std::string(call) + " after close()");
+    }
+    // Release: the other half of claim()'s acquire.
+    void unclaim(Direction direction) noexcept { word_.fetch_and(~claim_of(direction), std::memory_order_release); }
+    // Who waits tries again.
+    void retry() const noexcept {
+        if (const Use use(*this); use) post(Registration::retry);
+    }
     // This worker's registration, made to report `direction`; null when it cannot be, and `error` (-errno). Under a Use.
     Registration* registration(Worker& worker, Direction direction, int& error) noexcept;
     // getsockname or getpeername, as a text. Throws std::system_error.
     std::string address_by(int (*call)(int, platform::address&) noexcept, const char* name) const;
 
-    const std::shared_ptr<State> state;
+    const Endpoint& endpoint;
 
 private:
     static constexpr std::uint32_t closed_flag = 1, reading = 2, writing = 4, one_use = 8;
     static std::uint32_t claim_of(Direction direction) noexcept {
         return direction == Direction::read ? reading : writing;
     }
-    bool enter() const noexcept;
-    void leave() const noexcept;
-    void finish_close() const noexcept;
+    bool enter() const noexcept {
+        std::uint32_t word = word_.load(std::memory_order_relaxed);
+        // In the same read-modify-write as the count: without this, close() could give the number back in between.
+        while ((word & closed_flag) == 0)
+            if (word_.compare_exchange_weak(word, word + one_use, std::memory_order_acquire, std::memory_order_relaxed))
+                return true;
+        return false;
+    }
+    void leave() const noexcept {
+        const std::uint32_t after = word_.fetch_sub(one_use, std::memory_order_acq_rel) - one_use;
+        if ((after & closed_flag) && after < one_use) finish_close();
+    }
+    void finish_close() const noexcept {
+        // The kernel forgets the registrations by itself. EINTR is not retried: the descriptor is gone, and its number may
+        // already be somebody else's.
+        if (opened()) platform::close(fd_);
+        post(Registration::closed);
+    }
+    void post(Registration::Reason reason) const noexcept {
+        Registration* entry = registrations_.load(std::memory_order_acquire);
+        // The next one is read first: a registration is recycled as soon as it has been posted.
+        while (entry) std::exchange(entry, entry->next_of_socket)->post(reason);
+    }
 
-    std::array<std::chrono::nanoseconds, 2> timeouts_{};  // 0: none
     int fd_ = -1;
     mutable platform::atomic<std::uint32_t> word_{0};
     platform::atomic<Registration*> registrations_{nullptr};
+};
+
+// What the streams of one listener share, with it and with one another: it may go away before they do. A stream that
+// connects has one of its own.
+struct Endpoint : Pinned {
+    // Throws std::invalid_argument for a timeout that is negative.
+    Endpoint(std::shared_ptr<const Lifetime> its_executor, std::array<std::chrono::nanoseconds, 2> its_timeouts,
+             int its_maximum = 0)
+        : executor(std::move(its_executor)), timeouts(its_timeouts), maximum(static_cast<std::uint32_t>(its_maximum)) {
+        for (const std::chrono::nanoseconds timeout : timeouts)
+            require(timeout.count() >= 0, "a timeout of TCPStreamConfiguration, in nanoseconds,", timeout.count(),
+                    "it must be positive, or 0 for none");
+    }
+    // A read-modify-write that changes nothing. Without this, the accept could see the old number, and the stream that is
+    // closed at that moment not yet the registration: nobody would wake the accept.
+    bool full() noexcept { return maximum != 0 && connections.fetch_add(0, std::memory_order_acq_rel) >= maximum; }
+    void enter() noexcept {
+        if (maximum != 0) connections.fetch_add(1, std::memory_order_relaxed);
+    }
+    // A stream that had entered was closed. Any thread.
+    void leave() noexcept {
+        if (maximum != 0 && connections.fetch_sub(1, std::memory_order_acq_rel) == maximum) listener.retry();
+    }
+
+    const std::shared_ptr<const Lifetime> executor;
+    const std::array<std::chrono::nanoseconds, 2> timeouts;  // by direction; 0: none
+    const std::uint32_t maximum;                             // of connections; 0: no limit, and they are not counted
+    platform::atomic<std::uint32_t> connections{0};
+    bool listening = false;
+    Socket listener{*this};
 };
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

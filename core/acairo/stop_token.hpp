@@ -9,59 +9,44 @@
 //      at once.
 //   3. request_stop() allocates nothing and holds no lock while a callback runs.
 #pragma once
-#include <acairo/errors.hpp>
+#include <acairo/basics.hpp>
 #include <concepts>
 
 namespace acairo::inline ACAIRO_WORLD {
 namespace detail {
 
-// What a source, its tokens and its callbacks share: one mutex, one list.
+// What a source, its tokens and its callbacks, the messages, share: one mutex, one ring.
 struct StopState : Pinned {
-    // A callback's place in the list.
-    struct Link : Pinned {
-        virtual void run() noexcept = 0;
-        Link* next = nullptr;
-        Link** place = nullptr;  // what points at this link while it waits; null before and after
-        bool called = false;     // by request(): another link may have stood at this address before
-    };
-
     // Acquire: without this, a task that sees the request could miss what the requester wrote before it.
     bool is_requested() const noexcept { return requested.load(std::memory_order_acquire) != 0; }
-    // False: a stop was requested already, and nobody will call `link`.
-    bool subscribe(Link& link) noexcept {
+    // False: a stop was requested already, and nobody will call `callback`.
+    bool subscribe(Message& callback) noexcept {
         const Lock lock(mutex);
         // Under the lock: without this, a request between the test and the linking would never run the callback.
-        if (is_requested()) return false;
-        link.next = std::exchange(waiting, &link);
-        link.place = &waiting;
-        if (link.next) link.next->place = &link.next;
-        return true;
+        const bool in_time = !is_requested();
+        if (in_time) callback.link_before(callbacks);
+        return in_time;
     }
-    void unsubscribe(const Link& link) noexcept {
+    void unsubscribe(Message& callback) noexcept {
         const Lock lock(mutex);
-        if (link.place) {
-            *link.place = link.next;
-            if (link.next) link.next->place = link.place;
-            return;
-        }
+        callback.unlink();
         // Inside the callback itself, waiting for its end would wait for ever.
         if (runner == platform::this_thread()) return;
         // Without this: the caller would free what the callback, on another thread, still uses.
-        while (link.called && running == &link) callback_ended.wait(mutex);
+        while (running == &callback) callback_ended.wait(mutex);
     }
     bool request() noexcept {
         const Lock lock(mutex);
         if (is_requested()) return false;
         requested.store(1, std::memory_order_release);
         runner = platform::this_thread();
-        while (Link* const link = running = waiting) {
-            waiting = link->next;
-            if (waiting) waiting->place = &waiting;
-            link->place = nullptr;
-            link->called = true;
+        while (!callbacks.alone()) {
+            running = callbacks.previous;
+            running->unlink();
             mutex.unlock();
-            link->run();  // which may destroy the link
+            static_cast<Message*>(running)->deliver();  // which may destroy it
             mutex.lock();
+            running = nullptr;
             callback_ended.notify_all();
         }
         return true;
@@ -71,7 +56,7 @@ struct StopState : Pinned {
     platform::condition_variable callback_ended;
     platform::atomic<std::uint32_t> requested{0};
     std::weak_ptr<const void> sources;  // expired when there is no source any more
-    Link* waiting = nullptr;
+    Link callbacks;
     Link* running = nullptr;
     decltype(platform::this_thread()) runner{};
 };
@@ -119,22 +104,25 @@ private:
 
 // Runs `callback` when a stop is requested, see invariants 1 and 2. The callback must not throw.
 template <class Callback>
-class StopCallback final : detail::StopState::Link {
+class StopCallback final : detail::Message {
 public:
     template <class C>
         requires std::constructible_from<Callback, C>
     StopCallback(StopToken token, C&& callback)
         : callback_(std::forward<C>(callback)), state_(std::move(token.state_)) {
-        if (state_ && !state_->subscribe(*this)) run();
+        if (!state_ || state_->subscribe(*this)) return;
+        // Not in the list. Without this, the destructor would wait for a callback that stood at this address before.
+        state_ = nullptr;
+        deliver();
     }
     ~StopCallback() {
         if (state_) state_->unsubscribe(*this);
     }
 
 private:
-    void run() noexcept override { std::forward<Callback>(callback_)(); }
+    void deliver() noexcept override { std::forward<Callback>(callback_)(); }
     Callback callback_;
-    const std::shared_ptr<detail::StopState> state_;
+    std::shared_ptr<detail::StopState> state_;
 };
 template <class Callback>
 StopCallback(StopToken, Callback) -> StopCallback<Callback>;

@@ -1,14 +1,19 @@
 // Task<T>: a lazy coroutine that returns a T, and what its promise needs. T may be void, a reference, move-only, and need
-// not be default-constructible.
+// not be default-constructible. A task may await tasks, acairo's operations, and any other awaitable: a coroutine of another
+// library, a callback's awaiter, a user's own.
 //
-// Threads: a task runs on the worker of its chain; a Task object that has started is moved and destroyed there too.
+// A foreign awaitable gets the handle of a bridge, a coroutine that does nothing but post the task's chain: so the task
+// goes on where it belongs, on its worker, whoever calls resume(). A stop does not reach into a foreign awaitable: it must
+// be told by other means (a StopCallback), else its task, and with it the executor's destructor, waits for it.
+//
+// Threads: a task runs on the worker of its chain; a Task object that has started is moved and destroyed there too. A bridge
+// may be resumed from any thread, once.
 // Invariant: a task's frame is destroyed as soon as its awaiter has taken the result: a chain of completed tasks does not
 // stand around to be destroyed recursively.
 #pragma once
-#include <acairo/foreign.hpp>
+#include <acairo/chain.hpp>
 #include <concepts>
 #include <optional>
-#include <stdexcept>
 
 namespace acairo::inline ACAIRO_WORLD {
 
@@ -17,10 +22,70 @@ class Task;
 
 namespace detail {
 
-template <class T>
-struct AwaitFromForeign;
-template <class F, class End>
-struct Root;
+struct Bridge {
+    // Is its own final awaiter.
+    struct promise_type : std::suspend_always {
+        explicit promise_type(Chain& bridged) noexcept : chain(bridged) {}
+        [[gnu::noinline]] Bridge get_return_object() noexcept {
+            return {std::coroutine_handle<promise_type>::from_promise(*this)};
+        }
+        std::suspend_always initial_suspend() const noexcept { return {}; }
+        // The chain is posted when the bridge is suspended for good: from then on the worker may destroy it, even while
+        // this call is still on its way out.
+        promise_type& final_suspend() noexcept { return *this; }
+        void await_suspend(std::coroutine_handle<>) const noexcept { chain.resume_from_anywhere(); }
+        void return_void() const noexcept {}
+        void unhandled_exception() const noexcept { impossible(); }
+        Chain& chain;
+    };
+    std::coroutine_handle<> frame;
+};
+
+// The bridge's whole body. May throw std::bad_alloc.
+inline Bridge bridge_to(Chain&) { co_return; }
+
+template <class A>
+decltype(auto) awaiter_of(A&& awaitable) {
+    if constexpr (requires { std::forward<A>(awaitable).operator co_await(); })
+        return std::forward<A>(awaitable).operator co_await();
+    else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); })
+        return operator co_await(std::forward<A>(awaitable));
+    else
+        return std::forward<A>(awaitable);
+}
+template <class A>
+using AwaiterOf = decltype(awaiter_of(std::declval<A>()));
+template <class A>
+using AwaitResult = decltype(std::declval<std::remove_reference_t<AwaiterOf<A>>&>().await_resume());
+
+// `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
+template <class A>
+struct [[nodiscard]] ForeignAwaiter : Pinned {
+    ForeignAwaiter(Chain& its_chain, A&& awaitable)
+        : chain(its_chain), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
+    ~ForeignAwaiter() {
+        if (bridge) bridge.destroy();
+    }
+    bool await_ready() { return awaiter.await_ready(); }
+    bool await_suspend(std::coroutine_handle<>) {
+        const std::coroutine_handle<> frame = bridge = bridge_to(chain).frame;
+        using Suspended = decltype(awaiter.await_suspend(frame));
+        // Nothing of this object is touched after the call: a chain without a worker may already be elsewhere.
+        if constexpr (std::is_void_v<Suspended>) {
+            return awaiter.await_suspend(frame), true;
+        } else if constexpr (std::is_same_v<Suspended, bool>) {
+            return awaiter.await_suspend(frame);
+        } else {
+            const std::coroutine_handle<> next = awaiter.await_suspend(frame);
+            return next != frame && (next.resume(), true);
+        }
+    }
+    decltype(auto) await_resume() { return awaiter.await_resume(); }
+
+    Chain& chain;
+    AwaiterOf<A> awaiter;
+    std::coroutine_handle<> bridge;
+};
 
 // What a task awaits to get the chain that it runs in.
 struct ThisChain : std::suspend_never {
@@ -49,7 +114,6 @@ struct Slot {
             value.emplace(std::forward<U>(from));
     }
     T take() { return static_cast<T&&>(*value); }
-
     std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::optional<T>> value{};
 };
 template <>
@@ -58,29 +122,93 @@ struct Slot<void> {
     void take() const noexcept {}
 };
 
+// Destroys the owner's frame and rethrows its chain's exception, when there is one.
+inline void rethrow(Chain& chain, TaskOwner& owner) {
+    if (!chain.failure) return;
+    std::exception_ptr failure = std::exchange(chain.failure, nullptr);
+    owner.reset();
+    std::rethrow_exception(std::move(failure));
+}
+
+template <class T>
+struct Promise;
+
+// A task that awaits a task, in the frame of the one that awaits.
+template <class T>
+struct [[nodiscard]] AwaitTask final : Awaiting {
+    AwaitTask(Frame& awaiting, Frame* task) noexcept : Awaiting(awaiting, task) {}
+    ~AwaitTask() {
+        if (!child) return;
+        // It has ended and nobody takes its result. Without this, it would know a chain that may be gone before it.
+        child->chain = nullptr;
+        child->awaiting = nullptr;
+    }
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<>) noexcept { parent.chain->descend(*this); }
+    T await_resume() {
+        if (!child) throw Cancelled();
+        rethrow(*parent.chain, *child->owner);
+        auto* const ended = static_cast<Promise<T>*>(std::exchange(child, nullptr));
+        const TaskOwner destroyed_after_the_result = std::move(*ended->owner);
+        return ended->take();
+    }
+};
+
+// A foreign coroutine that awaits a task, in its frame: the task's chain is here, and has no worker.
+template <class T>
+struct [[nodiscard]] AwaitFromForeign final : Chain {
+    explicit AwaitFromForeign(Frame* task) : Chain(nullptr), root(task) { set_root(*root); }
+    ~AwaitFromForeign() {
+        if (leaf) root->owner->reset();
+    }
+    bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> handle) noexcept {
+        waiting = handle;
+        return !run_tasks();
+    }
+    T await_resume() {
+        rethrow(*this, *root->owner);
+        return static_cast<Promise<T>*>(root)->take();
+    }
+    void finish() noexcept override { waiting.resume(); }
+    Frame* const root;
+    std::coroutine_handle<> waiting;
+};
+
 struct PromiseBase : Frame {
     using Frame::Frame;
     struct Final : std::suspend_always {
-        template <class Promise>
-        void await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
-            PromiseBase& promise = ended.promise();
-            promise.chain->ascend(promise);
+        template <class P>
+        void await_suspend(std::coroutine_handle<P> ended) const noexcept {
+            ended.promise().chain->ascend(ended.promise());
         }
     };
-
     std::suspend_always initial_suspend() const noexcept { return {}; }
     Final final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { chain->failure = std::current_exception(); }
 
+    // The task's frame. Throws std::logic_error when there is none, or it was awaited.
     template <class T>
-    auto await_transform(Task<T>&& task);
+    static Frame* startable(const Task<T>& task) {
+        Frame* const frame = task.owner_.frame;
+        const char* const why = !frame                 ? "was moved from, or has been awaited"
+                                : frame->handle.done() ? "has ended"
+                                : frame->chain         ? "is being awaited"
+                                                       : nullptr;
+        if (why) misuse(std::string("this task ") + why + ": a task is awaited once");
+        return frame;
+    }
+    template <class T>
+    auto await_transform(Task<T>&& task) {
+        return AwaitTask<T>(*this, startable(task));
+    }
     template <class T>
     void await_transform(Task<T>&) = delete;  // a task is awaited once, as an rvalue: co_await std::move(task)
     ThisChain await_transform(ThisChain) noexcept { return {{}, chain}; }
     template <class A>
     auto await_transform(A&& awaitable) {
         if constexpr (std::derived_from<std::remove_cvref_t<A>, Operation>) {
-            awaitable.bind(*chain);
+            awaitable.chain = chain;
             return Bound<std::remove_reference_t<A>>{awaitable};
         } else {
             return ForeignAwaiter<A&&>(*chain, std::forward<A>(awaitable));
@@ -96,48 +224,20 @@ struct Promise final : PromiseBase, Slot<T> {
     [[gnu::noinline]] Task<T> get_return_object() noexcept { return Task<T>(*this); }
 };
 
-// Throws std::logic_error when there is no task, or it was awaited.
-inline Frame* startable(Frame* task) {
-    const char* const why = !task                 ? "was moved from, or has been awaited"
-                            : task->handle.done() ? "has ended"
-                            : task->chain         ? "is being awaited"
-                                                  : nullptr;
-    if (!why) return task;
-    throw std::logic_error(std::string("acairo: this task ") + why + ": a task is awaited once");
-}
-
-// Destroys the owner's frame and rethrows its chain's exception, when there is one.
-inline void rethrow(Chain& chain, TaskOwner& owner) {
-    if (!chain.failure) return;
-    std::exception_ptr failure = std::exchange(chain.failure, nullptr);
-    owner.reset();
-    std::rethrow_exception(std::move(failure));
-}
-
-// A task that awaits a task, in the frame of the one that awaits.
-template <class T>
-struct [[nodiscard]] AwaitTask final : Awaiting {
-    explicit AwaitTask(Frame* task) { child = startable(task); }
-    ~AwaitTask() {
-        if (!child) return;
-        // It has ended and nobody takes its result. Without this, it would know a chain that may be gone before it.
-        child->chain = nullptr;
-        child->awaiting = nullptr;
+struct [[nodiscard]] Sleep final : Operation {
+    explicit Sleep(std::chrono::nanoseconds its_duration) noexcept : Operation("sleep_for"), duration(its_duration) {}
+    void await_resume() const { rethrow(); }
+    void attempt(int) noexcept override {
+        if (duration <= std::chrono::nanoseconds{0}) return complete();
+        chain->arm(chain->worker->timers, deadline_after(duration));
+        park();
     }
-    bool await_ready() const noexcept { return false; }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> waiting) noexcept {
-        parent = &waiting.promise();
-        parent->chain->descend(*this);
-    }
-    T await_resume() {
-        if (!child) throw Cancelled();
-        rethrow(*parent->chain, *child->owner);
-        auto* const ended = static_cast<Promise<T>*>(std::exchange(child, nullptr));
-        const TaskOwner destroyed_after_the_result = std::move(*ended->owner);
-        return ended->take();
-    }
+    Outcome expired() const noexcept override { return Outcome::done; }
+    const std::chrono::nanoseconds duration;
 };
+
+template <class A>
+using TaskFor = Task<AwaitResult<A>>;
 
 }  // namespace detail
 
@@ -153,45 +253,40 @@ public:
     Task() = default;
     // For a foreign coroutine: the task runs on the thread that awaits it and has no executor, so the first read, write,
     // accept, sleep, timeout or stop token in it is a std::logic_error.
-    auto operator co_await() && { return detail::AwaitFromForeign<T>(owner_.frame); }
+    auto operator co_await() && { return detail::AwaitFromForeign<T>(promise_type::startable(*this)); }
 
 private:
     friend promise_type;
     friend detail::PromiseBase;
-    template <class, class>
-    friend struct detail::Root;
     explicit Task(promise_type& promise) noexcept : owner_(promise) {}
     detail::TaskOwner owner_;
 };
 
-namespace detail {
+// Waits for at least `duration`; does not wait when that is not positive. Throws Cancelled, std::logic_error without an
+// executor.
+inline detail::Sleep sleep_for(std::chrono::nanoseconds duration) noexcept { return detail::Sleep(duration); }
 
-template <class T>
-auto PromiseBase::await_transform(Task<T>&& task) {
-    return AwaitTask<T>(task.owner_.frame);
+// Awaits `awaitable`, whose waits end when `duration` has passed; throws TimedOut then, after the awaitable has unwound.
+// A result that came first is returned, and a stop that came first throws Cancelled. Not positive: the first wait times
+// out. Throws what the awaitable throws; std::bad_alloc; std::logic_error without an executor.
+template <class A>
+detail::TaskFor<A> timeout(std::chrono::nanoseconds duration, A awaitable) {
+    detail::Scope scope(co_await detail::ThisChain{}, StopToken());
+    duration.count() <= 0 ? scope.deliver() : scope.arm(scope.chain.worker->timers, detail::deadline_after(duration));
+    try {
+        co_return co_await std::move(awaitable);
+    } catch (const Cancelled&) {
+        if (scope.fired) throw TimedOut();
+        throw;
+    }
 }
 
-// A foreign coroutine that awaits a task, in its frame: the task's chain is here, and has no worker.
-template <class T>
-struct [[nodiscard]] AwaitFromForeign final : Chain {
-    explicit AwaitFromForeign(Frame* task) : Chain(nullptr), root(startable(task)) { set_root(*root); }
-    ~AwaitFromForeign() {
-        if (leaf_) root->owner->reset();
-    }
-    bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> handle) noexcept {
-        waiting = handle;
-        return !run_tasks();
-    }
-    T await_resume() {
-        rethrow(*this, *root->owner);
-        return static_cast<Promise<T>*>(root)->take();
-    }
-    void finish() noexcept override { waiting.resume(); }
+// Awaits `awaitable`, whose waits end with Cancelled when a stop is requested through `token`, or through a token
+// further out. Throws what the awaitable throws; std::bad_alloc; std::logic_error without an executor.
+template <class A>
+detail::TaskFor<A> with_stop_token(StopToken token, A awaitable) {
+    detail::Scope scope(co_await detail::ThisChain{}, std::move(token));
+    co_return co_await std::move(awaitable);
+}
 
-    Frame* const root;
-    std::coroutine_handle<> waiting;
-};
-
-}  // namespace detail
 }  // namespace acairo::inline ACAIRO_WORLD

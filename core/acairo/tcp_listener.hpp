@@ -18,31 +18,12 @@ struct TCPListenerConfiguration {
 };
 static_assert(std::is_trivially_destructible_v<TCPListenerConfiguration>);
 
-namespace detail {
-
-// What a listener shares with its accept and its streams: the listener may go away before them.
-struct ListenerState : Socket {
-    ListenerState(const TCPListenerConfiguration& its_configuration, const std::shared_ptr<State>& its_state)
-        : Socket(its_state), configuration(its_configuration) {}
-    // A stream was closed. Any thread.
-    void leave() noexcept;
-    bool full() noexcept;
-
-    const TCPListenerConfiguration configuration;
-    platform::atomic<std::uint32_t> connections{0};
-    bool listening = false;
-};
-
-}  // namespace detail
-
-class TCPListener {
-    class Accept;
+class TCPListener : detail::Pinned {
+    struct Accept;
 
 public:
     // Throws std::invalid_argument for a configuration that cannot be.
     TCPListener(TCPListenerConfiguration configuration, const std::shared_ptr<Executor>& executor);
-    TCPListener(const TCPListener&) = delete;
-    TCPListener& operator=(const TCPListener&) = delete;
     ~TCPListener() { stop(); }
 
     // "127.0.0.1:8080" or "[::1]:8080"; port 0: one that is free, see local_address(). Throws std::invalid_argument when
@@ -59,32 +40,32 @@ public:
 
     // The address that it is bound to, with the port that the kernel chose. Throws std::system_error (getsockname).
     std::string local_address() const {
-        return shared_->address_by(platform::getsockname, "getsockname of a listener");
+        return shared_->listener.address_by(platform::getsockname, "getsockname of a listener");
     }
     // Closes the socket; a waiting accept() ends with TCPListenerStoppedError. Any thread, any number of times.
-    void stop() noexcept { shared_->close(); }
+    void stop() noexcept { shared_->listener.close(); }
 
 private:
-    const std::shared_ptr<detail::ListenerState> shared_;
+    const TCPListenerConfiguration configuration_;
+    const std::shared_ptr<detail::Endpoint> shared_;
 };
 
-class [[nodiscard]] TCPListener::Accept final : public detail::Operation {
-public:
-    explicit Accept(std::shared_ptr<detail::ListenerState> listener) noexcept
-        : Operation("accept", listener.get()), listener_(std::move(listener)) {}
+struct [[nodiscard]] TCPListener::Accept final : detail::Operation {
+    explicit Accept(std::shared_ptr<detail::Endpoint> its_endpoint) noexcept
+        : Operation("accept", &its_endpoint->listener), endpoint(std::move(its_endpoint)) {}
     bool await_ready();
-    std::shared_ptr<TCPStream> await_resume();
+    std::shared_ptr<TCPStream> await_resume() {
+        if (outcome == Outcome::cancelled && socket->closed()) throw TCPListenerStoppedError();
+        rethrow();
+        return std::move(stream);
+    }
+    void attempt(int listening) noexcept override;
+    Outcome expired() const noexcept override { return Outcome::pending; }
+    void pause(detail::Registration* place) noexcept;
 
-private:
-    bool attempt(int fd) noexcept override;
-    Outcome expired() noexcept override { return Outcome::pending; }
-    bool make_stream() noexcept;
-    bool take(int fd) noexcept;
-    bool pause(detail::Registration* place) noexcept;
-
-    const std::shared_ptr<detail::ListenerState> listener_;
+    const std::shared_ptr<detail::Endpoint> endpoint;
     // Made before the connection is accepted: when there is no memory, the connection stays in the backlog.
-    std::shared_ptr<TCPStream> stream_;
+    std::shared_ptr<TCPStream> stream;
 };
 inline auto TCPListener::accept() const -> Accept { return Accept(shared_); }
 

@@ -8,12 +8,10 @@
 //      whoever has claimed the read direction.
 //   2. bytes_sent_ counts what the kernel took, whatever became of the operation that sent it.
 #pragma once
-#include <acairo/chain.hpp>
+#include <acairo/executor.hpp>
 #include <span>
 
 namespace acairo::inline ACAIRO_WORLD {
-
-class Executor;
 
 struct TCPStreamConfiguration {
     // How long one operation may take, from its first wait on; 0: as long as it likes. When the time is over it throws
@@ -25,17 +23,14 @@ struct TCPStreamConfiguration {
 };
 static_assert(std::is_trivially_destructible_v<TCPStreamConfiguration>);
 
-namespace detail {
-struct ListenerState;
-}
-
 class TCPStream : detail::Socket {
     struct Key {};
-    class Connect;
-    class ReadExactly;
-    class ReadSome;
-    class WriteAll;
-    class WriteVector;
+    struct Connect;
+    struct Transfer;
+    struct ReadExactly;
+    struct ReadSome;
+    struct WriteAll;
+    struct WriteVector;
 
 public:
     // A connection to `address`, a text as for TCPListener::bind. Throws std::invalid_argument at once when it is none.
@@ -60,9 +55,15 @@ public:
 
     // Ends the sending direction: the peer reads what was sent and then the end of stream. Throws std::system_error
     // (shutdown; bad_file_descriptor after close()). That the peer has already reset the connection is no error.
-    void shutdown();
+    void shutdown() {
+        const Use use(*this);
+        const int result = use ? platform::shutdown(use.fd, SHUT_WR) : -EBADF;
+        if (result != -ENOTCONN) detail::succeed(result, "shutdown");
+    }
     // Closes the descriptor. Operations that wait complete with Cancelled. Any thread, any number of times.
-    void close() noexcept;
+    void close() noexcept {
+        if (Socket::close() && opened()) endpoint_->leave();
+    }
 
     // "127.0.0.1:8080", "[::1]:8080". Throw std::system_error (getsockname, getpeername).
     std::string local_address() const { return address_by(platform::getsockname, "getsockname"); }
@@ -70,100 +71,189 @@ public:
     // How many bytes the kernel has taken. Exact when no write is in progress.
     std::uint64_t bytes_sent() const noexcept { return bytes_sent_.load(std::memory_order_relaxed); }
 
-    TCPStream(Key, std::shared_ptr<detail::State> its_state, const TCPStreamConfiguration& configuration);
+    TCPStream(Key, std::shared_ptr<detail::Endpoint> its_endpoint) noexcept
+        : Socket(*its_endpoint), endpoint_(std::move(its_endpoint)) {}
     ~TCPStream() { close(); }
 
 private:
     friend class TCPListener;
-
+    // Nothing is gained by more in one call, and no size overflows on its way through the kernel.
+    static constexpr std::size_t largest_transfer = std::size_t{1} << 30;
+    // read(n) makes room as bytes arrive: n may be what a peer claims, and may be more than there is memory.
+    static constexpr std::size_t largest_growth = std::size_t{1} << 16;
     // How many bytes were moved from pending_.
-    std::size_t take_pending(std::span<char> to) noexcept;
-    // One recv(2) or send(2); EINTR is repeated. What a read shows of the socket's readiness is noted in `place`.
-    std::ptrdiff_t receive(int fd, detail::Registration& place, std::span<char> to) noexcept;
-    std::ptrdiff_t send(int fd, std::span<const char> from) noexcept;
-    void note_broken(std::ptrdiff_t result) noexcept;
+    std::ptrdiff_t take_pending(std::span<char> to) noexcept {
+        const auto size = static_cast<std::ptrdiff_t>(std::min(to.size(), pending_.size()));
+        std::copy_n(pending_.begin(), size, to.begin());
+        pending_.erase(pending_.begin(), pending_.begin() + size);
+        return size;
+    }
 
     std::vector<char> pending_;
     platform::atomic<std::uint64_t> bytes_sent_{0};
     // The error that broke the connection, -errno: the kernel reports it once, and an end of stream afterwards.
     platform::atomic<std::int32_t> broken_{0};
-    std::shared_ptr<detail::ListenerState> listener_;  // that counts this stream; null when none does
+    const std::shared_ptr<detail::Endpoint> endpoint_;
 };
 
-class [[nodiscard]] TCPStream::ReadSome final : public detail::Operation {
-public:
-    ReadSome(TCPStream& stream, std::span<char> to) noexcept : Operation("read_some", &stream), to_(to) {}
-    std::size_t await_resume() const {
-        rethrow();
-        return received_;
+// A read or a write.
+struct TCPStream::Transfer : detail::Operation {
+    Transfer(const char* its_name, TCPStream& its_stream, detail::Direction its_direction) noexcept
+        : Operation(its_name, &its_stream, its_direction) {}
+    TCPStream& stream() const noexcept { return static_cast<TCPStream&>(*socket); }
+    // This worker's registration, when the socket may have something to read. Null: the operation waits, or has failed.
+    detail::Registration* readable() noexcept {
+        detail::Registration* const place = registration();
+        if (!place || place->readable) return place;
+        return wait(*place), nullptr;
     }
-
-private:
-    bool attempt(int fd) noexcept override;
-    const std::span<char> to_;
-    std::size_t received_ = 0;
+    // One recv(2); EINTR is repeated. What it shows of the socket's readiness is noted in `place`. Negative: the operation
+    // waits, or has failed.
+    std::ptrdiff_t receive(int fd, detail::Registration& place, std::span<char> to) noexcept {
+        const std::size_t size = std::min(to.size(), largest_transfer);
+        std::ptrdiff_t result = -EINTR;
+        while (result == -EINTR) result = platform::recv(fd, to.data(), size, 0);
+        // A short read shows that the socket is empty: the next one waits without trying.
+        const bool is_short = result > 0 && static_cast<std::size_t>(result) < size && !place.sticky;
+        if (is_short || result == -EAGAIN) place.readable = false;
+        if (result == 0) result = stream().broken_.load(std::memory_order_relaxed);
+        if (result < 0) wait_or_break(result, "recv");
+        return result;
+    }
+    // After a system call has given an error.
+    void wait_or_break(std::ptrdiff_t result, const char* call) noexcept {
+        const bool passes = result == -EAGAIN || result == -ENOMEM || result == -ENOBUFS || result == -EPERM;
+        // Told to the writer, it is not told again: without this, a read would see a clean end of stream.
+        if (!passes && (result != -EPIPE || direction == detail::Direction::read))
+            stream().broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
+        wait_or_fail(result, call);
+    }
 };
 
-class [[nodiscard]] TCPStream::ReadExactly final : public detail::Operation {
-public:
-    ReadExactly(TCPStream& stream, std::size_t size) noexcept : Operation("read", &stream), size_(size) {}
+struct [[nodiscard]] TCPStream::ReadSome final : Transfer {
+    ReadSome(TCPStream& its_stream, std::span<char> its_to) noexcept
+        : Transfer("read_some", its_stream, detail::Direction::read), to(its_to) {}
+    std::size_t await_resume() const { return rethrow(), static_cast<std::size_t>(received); }
+    void attempt(int fd) noexcept override {
+        received = stream().take_pending(to);
+        if (received != 0 || to.empty()) return complete();
+        detail::Registration* const place = readable();
+        if (place) received = receive(fd, *place, to);
+        if (place && received >= 0) complete();
+    }
+    const std::span<char> to;
+    std::ptrdiff_t received = 0;
+};
+
+struct [[nodiscard]] TCPStream::ReadExactly final : Transfer {
+    ReadExactly(TCPStream& its_stream, std::size_t its_size) noexcept
+        : Transfer("read", its_stream, detail::Direction::read), size(its_size) {}
     std::vector<char> await_resume() {
         rethrow();
-        if (before_end_) throw EndOfStream(std::move(before_end_));
-        return std::move(received_);
+        return before_end ? throw EndOfStream(std::move(before_end)) : std::move(received);
     }
-
-private:
-    bool attempt(int fd) noexcept override;
-    bool deliver(bool at_end) noexcept;
-    const std::size_t size_;
-    std::vector<char> received_;
-    std::shared_ptr<const std::vector<char>> before_end_;
+    void attempt(int fd) noexcept override try {
+        std::vector<char>& pending = stream().pending_;
+        while (pending.size() < size) {
+            detail::Registration* const place = readable();
+            if (!place) return;
+            const std::size_t before = pending.size();
+            pending.resize(before + std::min(size - before, largest_growth));
+            const std::ptrdiff_t result = receive(fd, *place, std::span(pending).subspan(before));
+            pending.resize(before + static_cast<std::size_t>(std::max<std::ptrdiff_t>(result, 0)));
+            if (result < 0) return;
+            if (result > 0) continue;
+            before_end = std::make_shared<const std::vector<char>>(std::move(pending));
+            return complete();
+        }
+        // While the direction is still claimed: without this, another reader could take the bytes first.
+        if (pending.size() == size) return received.swap(pending), complete();
+        received.resize(size);
+        stream().take_pending(received);
+        complete();
+    } catch (const std::bad_alloc&) { outcome = Outcome::no_memory; }
+    const std::size_t size;
+    std::vector<char> received;
+    std::shared_ptr<const std::vector<char>> before_end;
 };
 
-class [[nodiscard]] TCPStream::WriteAll : public detail::Operation {
-public:
-    WriteAll(TCPStream& stream, std::span<const char> from) noexcept
-        : Operation("write", &stream, detail::Direction::write), rest_(from) {}
+struct [[nodiscard]] TCPStream::WriteAll : Transfer {
+    WriteAll(TCPStream& its_stream, std::span<const char> from) noexcept
+        : Transfer("write", its_stream, detail::Direction::write), rest(from) {}
     void await_resume() const { rethrow(); }
-
-private:
-    bool attempt(int fd) noexcept override;
-    std::span<const char> rest_;
+    void attempt(int fd) noexcept override {
+        while (!rest.empty()) {
+            const std::size_t size = std::min(rest.size(), largest_transfer);
+            std::ptrdiff_t result = -EINTR;
+            while (result == -EINTR) result = platform::send(fd, rest.data(), size, MSG_NOSIGNAL);
+            if (result < 0) return wait_or_break(result, "send");
+            rest = rest.subspan(static_cast<std::size_t>(result));
+            // No read-modify-write: only the one writer counts.
+            const std::uint64_t sent = stream().bytes_sent() + static_cast<std::uint64_t>(result);
+            stream().bytes_sent_.store(sent, std::memory_order_relaxed);
+        }
+        complete();
+    }
+    std::span<const char> rest;
 };
 
 // Owns what it writes. The base's span survives moving the vector: a vector's elements do not move with it.
-class [[nodiscard]] TCPStream::WriteVector final : public WriteAll {
-public:
-    WriteVector(TCPStream& stream, std::vector<char> buffer) noexcept
-        : WriteAll(stream, buffer), buffer_(std::move(buffer)) {}
-
-private:
-    const std::vector<char> buffer_;
+struct [[nodiscard]] TCPStream::WriteVector final : WriteAll {
+    WriteVector(TCPStream& its_stream, std::vector<char> from) noexcept
+        : WriteAll(its_stream, from), buffer(std::move(from)) {}
+    const std::vector<char> buffer;
 };
 
-class [[nodiscard]] TCPStream::Connect final : public detail::Operation {
-public:
-    Connect(std::shared_ptr<TCPStream> stream, const platform::address& peer, bool no_delay) noexcept
-        : Operation("connect", stream.get(), detail::Direction::write),
-          stream_(std::move(stream)),
-          peer_(peer),
-          no_delay_(no_delay) {}
+struct [[nodiscard]] TCPStream::Connect final : detail::Operation {
+    Connect(std::shared_ptr<TCPStream> its_stream, const platform::address& its_peer, bool its_no_delay) noexcept
+        : Operation("connect", its_stream.get(), detail::Direction::write),
+          stream(std::move(its_stream)),
+          peer(its_peer),
+          no_delay(its_no_delay) {}
     std::shared_ptr<TCPStream> await_resume() {
-        rethrow(outcome_ == Outcome::failed ? detail::to_text(peer_) : std::string());
-        return std::move(stream_);
+        rethrow(outcome == Outcome::failed ? detail::to_text(peer) : std::string());
+        return std::move(stream);
     }
-
-private:
-    bool attempt(int fd) noexcept override;
-    int start() noexcept;
-    int progress(int fd) noexcept;
-    std::shared_ptr<TCPStream> stream_;
-    platform::address peer_;
-    const bool no_delay_;
+    void attempt(int fd) noexcept override {
+        const int result = fd < 0 ? start() : progress(fd);
+        if (result == -EINPROGRESS) return wait();
+        result < 0 ? fail(result, name) : complete();
+    }
+    int start() noexcept {
+        name = "socket to ";
+        const int fd = platform::socket(peer.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0) return fd;
+        stream->open(fd);
+        name = "setsockopt TCP_NODELAY to ";
+        int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay ? 1 : 0);
+        if (result < 0) return result;
+        name = "connect to ";
+        result = platform::connect(fd, peer);
+        // After EINTR the attempt goes on; a second call would be another one.
+        return result == -EINTR ? -EINPROGRESS : result;
+    }
+    static int progress(int fd) noexcept {
+        int error = 0;
+        const int asked = platform::getsockopt(fd, SOL_SOCKET, SO_ERROR, error);
+        if (asked < 0 || error != 0) return std::min(asked, -error);
+        // No error yet is not success: readiness may have been reported for something else.
+        platform::address connected;
+        const int result = platform::getpeername(fd, connected);
+        return result == -ENOTCONN ? -EINPROGRESS : result;
+    }
+    std::shared_ptr<TCPStream> stream;
+    platform::address peer;
+    const bool no_delay;
 };
 
 // Here, where they are complete.
+inline auto TCPStream::connect(const std::shared_ptr<Executor>& executor, const std::string& address,
+                               TCPStreamConfiguration configuration) -> Connect {
+    const platform::address peer = detail::parse_address(address);
+    const std::array timeouts{configuration.read_timeout, configuration.write_timeout};
+    auto endpoint = std::make_shared<detail::Endpoint>(executor->state_, timeouts);
+    return {std::make_shared<TCPStream>(Key{}, std::move(endpoint)), peer, configuration.no_delay};
+}
 inline auto TCPStream::read(std::size_t size) noexcept -> ReadExactly { return {*this, size}; }
 inline auto TCPStream::read_some(std::span<char> to) noexcept -> ReadSome { return {*this, to}; }
 inline auto TCPStream::write(std::vector<char> from) noexcept -> WriteVector { return {*this, std::move(from)}; }

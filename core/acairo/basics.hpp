@@ -1,12 +1,13 @@
-// What acairo throws, apart from std::system_error (a failed system call, named in its text), std::logic_error (misuse)
-// and std::bad_alloc; and check(), for what can only be a bug.
+// What acairo throws, apart from std::system_error (a failed system call, named
+// in its text), std::logic_error (misuse) and std::bad_alloc; check(), for what
+// can only be a bug; and what the rest is made of: locks, and the nodes of
+// lists.
 #pragma once
 #include <acairo/platform.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <source_location>
-#include <stdexcept>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -71,12 +72,15 @@ inline void require(bool valid, const char* name, std::int64_t value, const char
 [[noreturn]] inline void throw_system_error(std::ptrdiff_t result, const std::string& call) {
     throw std::system_error(static_cast<int>(-result), std::system_category(), "acairo: " + call);
 }
+// The result of a system call, when it is no error.
+inline int succeed(int result, const char* call) { return result < 0 ? throw_system_error(result, call), 0 : result; }
+
+[[noreturn]] inline void misuse(const std::string& what) { throw std::logic_error("acairo: " + what); }
 
 // What others point at: neither copied nor moved.
 struct Pinned {
     Pinned() = default;
-    Pinned(const Pinned&) = delete;
-    Pinned& operator=(const Pinned&) = delete;
+    Pinned(Pinned&&) = delete;
 };
 
 // A scoped lock of the platform's mutex.
@@ -84,6 +88,28 @@ struct Lock : Pinned {
     explicit Lock(platform::mutex& to_lock) noexcept : mutex(to_lock) { mutex.lock(); }
     ~Lock() { mutex.unlock(); }
     platform::mutex& mutex;
+};
+
+// A place in a ring. Alone it is a ring of its own, and unlinking it changes nothing.
+struct Link : Pinned {
+    bool alone() const noexcept { return next == this; }
+    void link_before(Link& place) noexcept {
+        next = &place;
+        previous = std::exchange(place.previous, this);
+        previous->next = this;
+    }
+    void unlink() noexcept {
+        next->previous = previous;
+        previous->next = next;
+        next = previous = this;
+    }
+    Link* next = this;
+    Link* previous = this;
+};
+
+struct Message : Link {
+    // Never resumes a coroutine. May free the message.
+    virtual void deliver() noexcept = 0;
 };
 
 }  // namespace detail
