@@ -30,12 +30,9 @@ struct TCPListenerStoppedError : std::exception {
 };
 
 // The peer ended the stream before read(n) had its n bytes.
-class EndOfStream : public std::exception {
-public:
+struct EndOfStream : std::exception {
     explicit EndOfStream(std::shared_ptr<const std::vector<char>> received) noexcept : received_(std::move(received)) {}
-    const char* what() const noexcept override {
-        return "acairo: the peer ended the stream before all bytes had arrived";
-    }
+    const char* what() const noexcept override { return "acairo: the peer ended the stream before all bytes came"; }
     // What arrived before the end. It is no longer in the stream.
     const std::vector<char>& received() const noexcept { return *received_; }
 
@@ -48,11 +45,10 @@ namespace detail {
 
 // A failed check is a bug, in acairo or in its use: it prints `what` and the caller's place on stderr, and aborts. Never
 // compiled out. One condition per check, and no branch at the call site: two conditions are two checks.
-inline void check(bool expected, const char* what,
-                  std::source_location where = std::source_location::current()) noexcept {
+inline void check(bool expected, const char* what, std::source_location at = std::source_location::current()) noexcept {
     if (expected) return;
-    std::fprintf(stderr, "acairo: check failed: %s\n  at %s:%u in %s\n", what, where.file_name(),
-                 static_cast<unsigned>(where.line()), where.function_name());
+    std::fprintf(stderr, "acairo: check failed: %s\n  at %s:%u in %s\n", what, at.file_name(),
+                 static_cast<unsigned>(at.line()), at.function_name());
     std::abort();
 }
 
@@ -63,7 +59,7 @@ inline void check(bool expected, const char* what,
 }
 
 // Throws std::invalid_argument, which names the value and the remedy, when it is not valid.
-inline void require(bool valid, const char* name, std::int64_t value, const char* remedy) {
+inline void require(bool valid, const char* name, std::int64_t value, const std::string& remedy) {
     if (!valid)
         throw std::invalid_argument(std::string("acairo: ") + name + " is " + std::to_string(value) + "; " + remedy);
 }

@@ -26,7 +26,7 @@ namespace acairo::inline ACAIRO_WORLD::detail {
 
 struct Awaiting;
 struct Chain;
-struct Operation;
+struct Scope;
 struct TaskOwner;
 
 // What a chain knows of a task: its promise begins with it.
@@ -64,23 +64,65 @@ struct TaskOwner {
     Frame* frame = nullptr;
 };
 
-// A part of a chain, from the coroutine that opened it down to the leaf, in which a stop may be requested: by its
-// timer, or through its token. Throws std::logic_error in a chain without a worker.
-struct Scope final : Timer {
-    Scope(Chain& its_chain, StopToken its_token);
-    ~Scope();
-    bool requested() const noexcept { return fired || token.stop_requested(); }
-    // What the token calls. On the worker it is delivered at once, else through the inbox: who requests a stop never
-    // resumes anything.
-    void operator()() noexcept;
-    void deliver() noexcept override;
-    Chain& chain;
-    Scope* const outer;
-    const StopToken token;
-    bool posted = false;  // and not yet delivered
-    bool fired = false;   // it was this scope that ended the wait, and not a stop
-                          // that was requested before
-    std::optional<StopCallback<Scope&>> callback;
+// An operation is an awaitable that needs a worker: a read, a write, an accept, a sleep. It has no frame of its own: it
+// lives in the frame of the coroutine that awaits it, and the worker drives it, without resuming that coroutine until it
+// is complete. An operation on a socket has claimed one of its directions from its begin to its end.
+struct Operation : std::suspend_always {
+    enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
+
+    // `name`: what an error calls it. Without a socket, it waits for its chain's timer only.
+    explicit Operation(const char* its_name, Socket* its_socket = nullptr,
+                       Direction its_direction = Direction::read) noexcept
+        : socket(its_socket), name(its_name), direction(its_direction) {}
+    // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
+    // std::system_error (bad_file_descriptor): the socket is closed.
+    bool await_ready();
+
+    // Goes as far as it can with the descriptor, which is not closed meanwhile: until it has an outcome, or the chain is
+    // parked, or queued once more.
+    virtual void attempt(int fd) noexcept = 0;
+    // What the chain's timer means; `pending`: try again.
+    virtual Outcome expired() const noexcept { return Outcome::timed_out; }
+    void complete(Outcome with = Outcome::done) noexcept { outcome = with; }
+    void fail(std::ptrdiff_t result, const char* call) noexcept {
+        error = static_cast<int>(result);
+        name = call;
+        complete(Outcome::failed);
+    }
+    void attempt() noexcept {
+        if (!socket) return attempt(-1);
+        const Socket::Use use(*socket);
+        use ? attempt(use.fd) : complete(Outcome::cancelled);
+    }
+    void withdraw() noexcept {
+        if (waiting_at) std::exchange(waiting_at, nullptr)->waiter(direction) = nullptr;
+    }
+    void end() noexcept {
+        if (socket) socket->unclaim(direction);
+    }
+    // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
+    // failed; returns when the outcome is `done`.
+    void rethrow(const std::string& detail = {}) const {
+        switch (outcome) {
+            case Outcome::done: return;
+            case Outcome::cancelled: throw Cancelled();
+            case Outcome::timed_out: throw TimedOut();
+            case Outcome::no_memory: throw std::bad_alloc();
+            case Outcome::failed: throw_system_error(error, name + detail);
+            case Outcome::pending: impossible();
+        }
+        impossible();
+    }
+
+    // What await_transform sets. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
+    Chain* chain = nullptr;
+    Socket* const socket;
+    const char* name;  // with `failed`: the system call's
+    int error = 0;     // with `failed`: -errno
+    Outcome outcome = Outcome::pending;
+    const Direction direction;
+    bool timed = false;
+    Registration* waiting_at = nullptr;
 };
 
 struct Chain : Waiter {
@@ -126,12 +168,64 @@ struct Chain : Waiter {
         leaf = &ended.awaiting->parent;
         if (!yields()) runner->next = leaf;
     }
-    // An operation begins. True: it is complete; false: the coroutine must suspend.
-    bool start(Operation& begun) noexcept {
-        operation = &begun;
-        return advance() && !yields();
+    // The operation goes as far as it can. True: it is complete.
+    bool advance() noexcept {
+        using enum Operation::Outcome;
+        // Before each attempt: without this, an operation that parks again after the worker has cancelled what was parked
+        // when the stop came would wait for ever.
+        if (operation->outcome == pending && stop_requested(scope)) operation->complete(cancelled);
+        if (operation->outcome == pending) operation->attempt();
+        if (operation->outcome == pending) return false;
+        disarm();
+        std::exchange(operation, nullptr)->end();
+        return true;
     }
-    bool advance() noexcept;
+    // This worker's registration. Null: it cannot be had, and the operation has failed.
+    Registration* registration() noexcept {
+        int error = 0;
+        Registration* const place = operation->socket->registration(*worker, operation->direction, error);
+        if (!place) operation->fail(error, "epoll_ctl");
+        return place;
+    }
+    // The operation waits at this worker's registration, or, when `place` is null, for the chain's timer only.
+    void park(Registration* place = nullptr) noexcept {
+        check(!std::exchange(parked, true), "a chain parks once at a time");
+        if (place) check(!std::exchange(place->waiter(operation->direction), this), "one chain waits for a direction");
+        operation->waiting_at = place;
+    }
+    // It waits until the socket may be ready, or until the timeout.
+    void wait(Registration& place) noexcept {
+        const std::chrono::nanoseconds timeout = operation->socket->endpoint.timeout(operation->direction);
+        // One deadline for the whole operation, however often it waits.
+        if (timeout.count() != 0 && !armed())
+            arm(worker->timers, std::exchange(operation->timed, true) ? deadline : deadline_after(timeout));
+        park(&place);
+    }
+    // After a system call has given an error.
+    void wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
+        if (result != -EAGAIN) return operation->fail(result, call);
+        if (Registration* const place = registration()) wait(*place);
+    }
+    // What a parked chain waits for may have happened: its operation is tried again.
+    void interrupt() noexcept final {
+        check(std::exchange(parked, false), "only a parked chain is woken");
+        operation->withdraw();
+        yield();
+    }
+    // Its operation, when it is parked, finds the stop when it is tried again.
+    void cancel() noexcept {
+        if (parked && stop_requested(scope)) interrupt();
+    }
+    // Its timer has expired, or its foreign awaitable is ready, or it is new.
+    void deliver() noexcept final {
+        if (!operation) return yield();
+        // Woken already, by what it waited for: that wins. If it parks again, its timer is armed again.
+        if (!parked) return;
+        if (!stop_requested(scope)) operation->complete(operation->expired());
+        interrupt();
+    }
+    // True when the executor stops, or a stop was requested in one of the scopes from `innermost` on.
+    bool stop_requested(const Scope* innermost) const noexcept;
 
     void yield() noexcept { link_before(worker->ready); }
     // True when the chain has had its budget of completions, and is now at the back of the ready queue.
@@ -140,20 +234,6 @@ struct Chain : Waiter {
         if (spent) yield();
         return spent;
     }
-    // What a parked chain waits for may have happened: its operation is tried again.
-    void interrupt() noexcept final;
-    // Its operation, when it is parked, finds the stop when it is tried again.
-    void cancel() noexcept final {
-        if (parked && stop_requested(scope)) interrupt();
-    }
-    // True when the executor stops, or a stop was requested in one of the scopes from `innermost` on.
-    bool stop_requested(const Scope* innermost) const noexcept {
-        if (worker->executor.stopping()) return true;
-        while (innermost && !innermost->requested()) innermost = innermost->outer;
-        return innermost != nullptr;
-    }
-    // Its timer has expired, or its foreign awaitable is ready, or it is new.
-    void deliver() noexcept final;
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
     void resume_from_anywhere() noexcept {
         if (worker) return worker->post(*this);
@@ -181,7 +261,17 @@ struct Chain : Waiter {
         return parent;
     }
     // Takes a suspended chain out of everything that could still resume it.
-    void leave() noexcept;
+    void leave() noexcept {
+        check(runner == nullptr, "a task is not destroyed by the chain that it runs in");
+        check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
+        // Its foreign awaitable may have posted it: then it must come out of the inbox first.
+        worker->inbox.deliver();
+        disarm();
+        if (operation) operation->withdraw();
+        if (operation) std::exchange(operation, nullptr)->end();
+        parked = false;
+        unlink();
+    }
 
     // Where the running leaf says who comes next: on the stack of the thread that runs the chain, because a chain
     // without a worker may be taken up by another thread before run_tasks() has seen that its leaf was suspended.
@@ -206,170 +296,56 @@ inline Chain& with_worker(Chain* chain) {
     misuse("this task has no executor; run it with Executor::spawn or Executor::sync_wait, or in a task that they run");
 }
 
-inline Scope::Scope(Chain& its_chain, StopToken its_token)
-    : chain(with_worker(&its_chain)), outer(std::exchange(chain.scope, this)), token(std::move(its_token)) {
-    callback.emplace(token, *this);
-}
-inline Scope::~Scope() {
-    callback.reset();
-    // From here on nobody posts it. Without this, the inbox would keep a scope that is gone.
-    if (posted) chain.worker->inbox.deliver();
-    disarm();
-    chain.scope = outer;
-}
-inline void Scope::operator()() noexcept {
-    posted = true;
-    chain.worker->post(*this);
-}
-inline void Scope::deliver() noexcept {
-    posted = false;
-    // What is requested further in is not this scope's affair.
-    fired = !chain.stop_requested(outer);
-    chain.cancel();
-}
-
-// An operation is an awaitable that needs a worker: a read, a write, an accept, a sleep. It has no frame of its own: it
-// lives in the frame of the coroutine that awaits it, and the worker drives it, without resuming that coroutine until it
-// is complete. An operation on a socket has claimed one of its directions from its begin to its end.
-struct Operation {
-    enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
-
-    // `name`: what an error calls it. Without a socket, it waits for its chain's timer only.
-    explicit Operation(const char* its_name, Socket* its_socket = nullptr,
-                       Direction its_direction = Direction::read) noexcept
-        : socket(its_socket), name(its_name), direction(its_direction) {}
-    // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
-    // std::system_error (bad_file_descriptor): the socket is closed.
-    bool await_ready() {
-        const Lifetime& executor = with_worker(chain).worker->executor;
-        check(outcome == Outcome::pending, "an operation is awaited once");
-        if (chain->stop_requested(chain->scope)) outcome = Outcome::cancelled;
-        if (outcome == Outcome::cancelled) return true;
-        if (socket && socket->endpoint.executor.get() != &executor)
-            misuse(std::string(name) +
-                   " on a worker of another executor; use the executor that the stream or listener was made with");
-        if (socket) socket->claim(direction, name);
-        return chain->start(*this);
+// A part of a chain, from the coroutine that opened it down to the leaf, in which a stop may be requested: by its timer, or
+// through its token. Throws std::logic_error in a chain without a worker.
+struct Scope final : Timer {
+    Scope(Chain& its_chain, StopToken its_token)
+        : chain(with_worker(&its_chain)), outer(std::exchange(chain.scope, this)), token(std::move(its_token)) {
+        callback.emplace(token, *this);
     }
-    void await_suspend(std::coroutine_handle<>) const noexcept {}
-
-    // Goes as far as it can with the descriptor, which is not closed meanwhile: until it has an outcome, or the chain is
-    // parked, or queued once more.
-    virtual void attempt(int fd) noexcept = 0;
-    // What the chain's timer means; `pending`: try again.
-    virtual Outcome expired() const noexcept { return Outcome::timed_out; }
-    // True when the outcome is known.
-    bool proceed() noexcept {
-        // Before each attempt: without this, an operation that parks again after the worker has cancelled what was parked
-        // when the stop came would wait for ever.
-        if (outcome == Outcome::pending && chain->stop_requested(chain->scope)) outcome = Outcome::cancelled;
-        if (outcome != Outcome::pending) return true;
-        if (!socket) {
-            attempt(-1);
-        } else if (const Socket::Use use(*socket); use) {
-            attempt(use.fd);
-        } else {
-            outcome = Outcome::cancelled;
-        }
-        return outcome != Outcome::pending;
+    ~Scope() {
+        callback.reset();
+        // From here on nobody posts it. Without this, the inbox would keep a scope that is gone.
+        if (posted) chain.worker->inbox.deliver();
+        disarm();
+        chain.scope = outer;
     }
-
-    void complete() noexcept { outcome = Outcome::done; }
-    void fail(std::ptrdiff_t result, const char* call) noexcept {
-        error = static_cast<int>(result);
-        name = call;
-        outcome = Outcome::failed;
+    bool requested() const noexcept { return fired || token.stop_requested(); }
+    // What the token calls. On the worker it is delivered at once, else through the inbox: who requests a stop never
+    // resumes anything.
+    void operator()() noexcept {
+        posted = true;
+        chain.worker->post(*this);
     }
-    // This worker's registration. Null: it cannot be had, and the operation has failed.
-    Registration* registration() noexcept {
-        Registration* const place = socket->registration(*chain->worker, direction, error);
-        if (!place) fail(error, "epoll_ctl");
-        return place;
+    void deliver() noexcept override {
+        posted = false;
+        // What is requested further in is not this scope's affair.
+        fired = !chain.stop_requested(outer);
+        chain.cancel();
     }
-    // Waits at this worker's registration, or, when `place` is null, for the chain's timer only.
-    void park(Registration* place = nullptr) noexcept {
-        check(!std::exchange(chain->parked, true), "a chain parks once at a time");
-        if (place) check(!std::exchange(place->waiter(direction), chain), "one chain waits for a direction");
-        waiting_at = place;
-    }
-    // Waits at `place` until the socket may be ready, or until the timeout.
-    void wait(Registration& place) noexcept {
-        const std::chrono::nanoseconds timeout = socket->endpoint.timeouts[static_cast<std::size_t>(direction)];
-        // One deadline for the whole operation, however often it waits.
-        if (timeout.count() != 0 && !chain->armed())
-            chain->arm(chain->worker->timers, std::exchange(timed, true) ? chain->deadline : deadline_after(timeout));
-        park(&place);
-    }
-    void wait() noexcept {
-        if (Registration* const place = registration()) wait(*place);
-    }
-    // After a system call has given an error.
-    void wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
-        result == -EAGAIN ? wait() : fail(result, call);
-    }
-    void withdraw() noexcept {
-        if (waiting_at) std::exchange(waiting_at, nullptr)->waiter(direction) = nullptr;
-    }
-    void end() noexcept {
-        if (socket) socket->unclaim(direction);
-    }
-    // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
-    // failed; returns when the outcome is `done`.
-    void rethrow(const std::string& detail = {}) const {
-        switch (outcome) {
-            case Outcome::done: return;
-            case Outcome::cancelled: throw Cancelled();
-            case Outcome::timed_out: throw TimedOut();
-            case Outcome::no_memory: throw std::bad_alloc();
-            case Outcome::failed: throw_system_error(error, name + detail);
-            case Outcome::pending: impossible();
-        }
-        impossible();
-    }
-
-    // What await_transform sets. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
-    Chain* chain = nullptr;
-    Socket* const socket;
-    const char* name;  // with `failed`: the system call's
-    int error = 0;     // with `failed`: -errno
-    Outcome outcome = Outcome::pending;
-    const Direction direction;
-    bool timed = false;
-    Registration* waiting_at = nullptr;
+    Chain& chain;
+    Scope* const outer;
+    const StopToken token;
+    bool posted = false;  // and not yet delivered
+    bool fired = false;   // it was this scope that ended the wait, and not a stop that was requested before
+    std::optional<StopCallback<Scope&>> callback;
 };
-
-inline bool Chain::advance() noexcept {
-    if (!operation->proceed()) return false;
-    disarm();
-    std::exchange(operation, nullptr)->end();
-    return true;
+inline bool Chain::stop_requested(const Scope* innermost) const noexcept {
+    if (worker->executor.stopping()) return true;
+    while (innermost && !innermost->requested()) innermost = innermost->outer;
+    return innermost != nullptr;
 }
 
-inline void Chain::interrupt() noexcept {
-    check(parked, "only a parked chain is woken");
-    operation->withdraw();
-    parked = false;
-    yield();
-}
-
-inline void Chain::deliver() noexcept {
-    if (!operation) return yield();
-    // Woken already, by what it waited for: that wins. If it parks again, its timer is armed again.
-    if (!parked) return;
-    if (!stop_requested(scope)) operation->outcome = operation->expired();
-    interrupt();
-}
-
-inline void Chain::leave() noexcept {
-    check(runner == nullptr, "a task is not destroyed by the chain that it runs in");
-    check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
-    // Its foreign awaitable may have posted it: then it must come out of the inbox first.
-    worker->inbox.deliver();
-    disarm();
-    if (operation) operation->withdraw();
-    if (operation) std::exchange(operation, nullptr)->end();
-    parked = false;
-    unlink();
+inline bool Operation::await_ready() {
+    const Lifetime& executor = with_worker(chain).worker->executor;
+    check(outcome == Outcome::pending, "an operation is awaited once");
+    if (chain->stop_requested(chain->scope)) return complete(Outcome::cancelled), true;
+    if (socket && socket->endpoint.executor.get() != &executor)
+        misuse(std::string(name) +
+               " on a worker of another executor; use the executor that the stream or listener was made with");
+    if (socket) socket->claim(direction, name);
+    chain->operation = this;
+    return chain->advance() && !chain->yields();
 }
 
 inline void TaskOwner::reset() noexcept {

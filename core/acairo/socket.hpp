@@ -12,7 +12,19 @@
 #pragma once
 #include <acairo/worker.hpp>
 
-namespace acairo::inline ACAIRO_WORLD::detail {
+namespace acairo::inline ACAIRO_WORLD {
+
+struct TCPStreamConfiguration {
+    // How long one operation may take, from its first wait on; 0: as long as it likes. When the time is over it throws
+    // TimedOut, and the stream stays usable.
+    std::chrono::nanoseconds read_timeout{0};
+    std::chrono::nanoseconds write_timeout{0};
+    // TCP_NODELAY: send what there is without waiting for more.
+    bool no_delay = true;
+};
+static_assert(std::is_trivially_destructible_v<TCPStreamConfiguration>);
+
+namespace detail {
 
 // "127.0.0.1:8080" or "[::1]:8080"; no names are resolved. Throws std::invalid_argument, which names the text, when it is not
 // exactly a numeric address and a port (0 to 65535).
@@ -123,12 +135,14 @@ private:
 // connects has one of its own.
 struct Endpoint : Pinned {
     // Throws std::invalid_argument for a timeout that is negative.
-    Endpoint(std::shared_ptr<const Lifetime> its_executor, std::array<std::chrono::nanoseconds, 2> its_timeouts,
-             int its_maximum = 0)
-        : executor(std::move(its_executor)), timeouts(its_timeouts), maximum(static_cast<std::uint32_t>(its_maximum)) {
-        for (const std::chrono::nanoseconds timeout : timeouts)
+    Endpoint(std::shared_ptr<const Lifetime> its_executor, const TCPStreamConfiguration& streams, int its_maximum = 0)
+        : executor(std::move(its_executor)), configuration(streams), maximum(static_cast<std::uint32_t>(its_maximum)) {
+        for (const std::chrono::nanoseconds timeout : {streams.read_timeout, streams.write_timeout})
             require(timeout.count() >= 0, "a timeout of TCPStreamConfiguration, in nanoseconds,", timeout.count(),
                     "it must be positive, or 0 for none");
+    }
+    std::chrono::nanoseconds timeout(Direction direction) const noexcept {
+        return direction == Direction::read ? configuration.read_timeout : configuration.write_timeout;
     }
     // A read-modify-write that changes nothing. Without this, the accept could see the old number, and the stream that is
     // closed at that moment not yet the registration: nobody would wake the accept.
@@ -142,11 +156,12 @@ struct Endpoint : Pinned {
     }
 
     const std::shared_ptr<const Lifetime> executor;
-    const std::array<std::chrono::nanoseconds, 2> timeouts;  // by direction; 0: none
-    const std::uint32_t maximum;                             // of connections; 0: no limit, and they are not counted
+    const TCPStreamConfiguration configuration;
+    const std::uint32_t maximum;  // of connections; 0: no limit, and they are not counted
     platform::atomic<std::uint32_t> connections{0};
     bool listening = false;
     Socket listener{*this};
 };
 
-}  // namespace acairo::inline ACAIRO_WORLD::detail
+}  // namespace detail
+}  // namespace acairo::inline ACAIRO_WORLD

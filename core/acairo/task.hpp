@@ -95,9 +95,8 @@ struct ThisChain : std::suspend_never {
 
 // An operation that is awaited, by reference. Without this, g++ 12 keeps a second one in the frame.
 template <class O>
-struct Bound {
+struct Bound : std::suspend_always {
     bool await_ready() const { return operation.await_ready(); }
-    void await_suspend(std::coroutine_handle<>) const noexcept {}
     decltype(auto) await_resume() const { return operation.await_resume(); }
     O& operation;
 };
@@ -135,7 +134,7 @@ struct Promise;
 
 // A task that awaits a task, in the frame of the one that awaits.
 template <class T>
-struct [[nodiscard]] AwaitTask final : Awaiting {
+struct [[nodiscard]] AwaitTask final : Awaiting, std::suspend_always {
     AwaitTask(Frame& awaiting, Frame* task) noexcept : Awaiting(awaiting, task) {}
     ~AwaitTask() {
         if (!child) return;
@@ -143,7 +142,6 @@ struct [[nodiscard]] AwaitTask final : Awaiting {
         child->chain = nullptr;
         child->awaiting = nullptr;
     }
-    bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<>) noexcept { parent.chain->descend(*this); }
     T await_resume() {
         if (!child) throw Cancelled();
@@ -156,12 +154,11 @@ struct [[nodiscard]] AwaitTask final : Awaiting {
 
 // A foreign coroutine that awaits a task, in its frame: the task's chain is here, and has no worker.
 template <class T>
-struct [[nodiscard]] AwaitFromForeign final : Chain {
+struct [[nodiscard]] AwaitFromForeign final : Chain, std::suspend_always {
     explicit AwaitFromForeign(Frame* task) : Chain(nullptr), root(task) { set_root(*root); }
     ~AwaitFromForeign() {
         if (leaf) root->owner->reset();
     }
-    bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> handle) noexcept {
         waiting = handle;
         return !run_tasks();
@@ -209,7 +206,7 @@ struct PromiseBase : Frame {
     auto await_transform(A&& awaitable) {
         if constexpr (std::derived_from<std::remove_cvref_t<A>, Operation>) {
             awaitable.chain = chain;
-            return Bound<std::remove_reference_t<A>>{awaitable};
+            return Bound<std::remove_reference_t<A>>{{}, awaitable};
         } else {
             return ForeignAwaiter<A&&>(*chain, std::forward<A>(awaitable));
         }
@@ -230,7 +227,7 @@ struct [[nodiscard]] Sleep final : Operation {
     void attempt(int) noexcept override {
         if (duration <= std::chrono::nanoseconds{0}) return complete();
         chain->arm(chain->worker->timers, deadline_after(duration));
-        park();
+        chain->park();
     }
     Outcome expired() const noexcept override { return Outcome::done; }
     const std::chrono::nanoseconds duration;

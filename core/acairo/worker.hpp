@@ -57,7 +57,7 @@ struct Inbox : Link {
 // A node of a skew heap (Sleator and Tarjan, "Self-Adjusting Heaps", 1986), and delivered, no longer armed, when its
 // deadline has passed. Everything is a loop: a heap may be as deep as there are timers.
 struct Timer : Message {
-    bool armed() const noexcept { return place != nullptr; }
+    bool armed() const noexcept { return anchor != nullptr; }
     void arm(Timer*& root, std::chrono::nanoseconds instant) noexcept {
         check(!armed(), "a timer is armed once at a time");
         deadline = instant;
@@ -65,7 +65,7 @@ struct Timer : Message {
     }
     // Nothing happens when it is not armed.
     void disarm() noexcept {
-        if (armed()) meld(std::exchange(place, nullptr), std::exchange(left, nullptr), std::exchange(right, nullptr));
+        if (armed()) meld(std::exchange(anchor, nullptr), std::exchange(left, nullptr), std::exchange(right, nullptr));
     }
     // Puts the timers of both heaps at `place`. The children of each one on the way change sides: this makes the cost
     // logarithmic, over all operations together.
@@ -80,13 +80,13 @@ struct Timer : Message {
     }
     // Returns what stood there.
     static Timer* put(Timer** place, Timer* timer) noexcept {
-        if (timer) timer->place = place;
+        if (timer) timer->anchor = place;
         return std::exchange(*place, timer);
     }
-    std::chrono::nanoseconds deadline{0};
+    std::chrono::nanoseconds deadline{0};  // not before its parent's
     Timer* left = nullptr;
     Timer* right = nullptr;
-    Timer** place = nullptr;
+    Timer** anchor = nullptr;  // what points at it, in its parent or as the root; null when it is not armed
 };
 
 // `duration` from now, an instant of platform::now(); the largest one when that would overflow.
@@ -123,8 +123,6 @@ struct Waiter : Timer {
     virtual void run() noexcept = 0;
     // What it waits for may have happened: its operation is tried again.
     virtual void interrupt() noexcept = 0;
-    // Its operation, when it waits in one, finds a stop that was requested.
-    virtual void cancel() noexcept = 0;
 };
 
 enum class Direction : std::uint8_t { read, write };
@@ -134,10 +132,11 @@ struct Registration final : Message {
     static constexpr std::uint32_t never_empty = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
     static constexpr std::uint32_t ends_read = EPOLLIN | never_empty, ends_write = EPOLLOUT | EPOLLHUP | EPOLLERR;
     Waiter*& waiter(Direction direction) noexcept { return waiters[static_cast<std::size_t>(direction)]; }
-    // Who waits for `direction` tries its operation again.
+    // Who waits for `direction`, for any, tries its operation again.
     void wake(Direction direction) noexcept {
         if (waiter(direction)) waiter(direction)->interrupt();
     }
+    void wake() noexcept { wake(Direction::read), wake(Direction::write); }
     // Posts it to its worker, from any thread: `retry`, its waiters try again; `closed`, they find that the socket is
     // closed, and no socket has it any more.
     enum Reason : std::uint32_t { retry = 1, closed = 2 };
@@ -218,8 +217,8 @@ struct Worker final : Message {
             Registration& registration = registrations[index / 64][index % 64];
             if (registration.name != event.data.u64) continue;
             if (event.events & Registration::never_empty) registration.sticky = true;
-            if (event.events & Registration::ends_read) registration.readable = true;
-            if (event.events & Registration::ends_read) registration.wake(Direction::read);
+            if (event.events & Registration::ends_read)
+                registration.readable = true, registration.wake(Direction::read);
             if (event.events & Registration::ends_write) registration.wake(Direction::write);
         }
     }
@@ -232,10 +231,9 @@ struct Worker final : Message {
         }
     }
     void deliver() noexcept override {
+        // Each operation finds the stop when it is tried again.
         for (auto& chunk : registrations)
-            for (Registration& registration : chunk)
-                for (Waiter* const waiter : registration.waiters)
-                    if (waiter) waiter->cancel();
+            for (Registration& registration : chunk) registration.wake();
         expire(std::chrono::nanoseconds::max());
     }
 
@@ -278,7 +276,7 @@ struct Worker final : Message {
                  // one before it
     Timer* timers = nullptr;
     const Descriptor epoll{platform::epoll_create1(EPOLL_CLOEXEC), "epoll_create1, for a worker"};
-    const Descriptor wake_up{platform::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd, to wake a worker"};
+    const Descriptor wake_up{platform::eventfd(0u, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd, to wake a worker"};
     // Registrations never move, and are given back with the worker only: a stale event may name one.
     std::deque<std::array<Registration, 64>> registrations;
     Registration* free = nullptr;
@@ -292,8 +290,7 @@ inline void Registration::post(Reason reason) noexcept {
 }
 inline void Registration::deliver() noexcept {
     const std::uint32_t reasons = posted.exchange(0, std::memory_order_acq_rel);
-    wake(Direction::read);
-    wake(Direction::write);
+    wake();
     if (reasons & closed) worker->recycle(*this);
 }
 

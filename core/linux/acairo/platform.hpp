@@ -52,19 +52,24 @@ struct platform {
         return slot;
     }
 
-    static int socket(int family, int type, int protocol) noexcept { return checked(::socket(family, type, protocol)); }
+    // The system call of that name: -errno instead of -1.
+    template <auto call>
+    struct SystemCall {
+        auto operator()(auto... arguments) const noexcept { return checked(call(arguments...)); }
+    };
+    static constexpr SystemCall<::socket> socket{};
+    static constexpr SystemCall<::listen> listen{};
+    static constexpr SystemCall<::recv> recv{};
+    static constexpr SystemCall<::send> send{};
+    static constexpr SystemCall<::shutdown> shutdown{};
+    static constexpr SystemCall<::close> close{};
+    static constexpr SystemCall<::epoll_create1> epoll_create1{};
+    static constexpr SystemCall<::epoll_ctl> epoll_ctl{};
+    static constexpr SystemCall<::epoll_wait> epoll_wait{};
+    static constexpr SystemCall<::eventfd> eventfd{};
     static int bind(int fd, address& to) noexcept { return checked(::bind(fd, to.get(), to.length)); }
-    static int listen(int fd, int backlog) noexcept { return checked(::listen(fd, backlog)); }
     static int accept4(int fd, int flags) noexcept { return checked(::accept4(fd, nullptr, nullptr, flags)); }
     static int connect(int fd, address& to) noexcept { return checked(::connect(fd, to.get(), to.length)); }
-    static std::ptrdiff_t recv(int fd, void* to, std::size_t size, int flags) noexcept {
-        return checked(::recv(fd, to, size, flags));
-    }
-    static std::ptrdiff_t send(int fd, const void* from, std::size_t size, int flags) noexcept {
-        return checked(::send(fd, from, size, flags));
-    }
-    static int shutdown(int fd, int how) noexcept { return checked(::shutdown(fd, how)); }
-    static int close(int fd) noexcept { return checked(::close(fd)); }
     static int setsockopt(int fd, int level, int name, int value) noexcept {
         return checked(::setsockopt(fd, level, name, &value, sizeof value));
     }
@@ -74,14 +79,6 @@ struct platform {
     }
     static int getsockname(int fd, address& is) noexcept { return checked(::getsockname(fd, is.get(), &is.length)); }
     static int getpeername(int fd, address& is) noexcept { return checked(::getpeername(fd, is.get(), &is.length)); }
-    static int epoll_create1(int flags) noexcept { return checked(::epoll_create1(flags)); }
-    static int epoll_ctl(int epoll, int operation, int fd, event* wanted) noexcept {
-        return checked(::epoll_ctl(epoll, operation, fd, wanted));
-    }
-    static int epoll_wait(int epoll, event* events, int size, int milliseconds) noexcept {
-        return checked(::epoll_wait(epoll, events, size, milliseconds));
-    }
-    static int eventfd(unsigned initial, int flags) noexcept { return checked(::eventfd(initial, flags)); }
     static std::ptrdiff_t write_counter(int fd, std::uint64_t value) noexcept {
         return checked(::write(fd, &value, sizeof value));
     }

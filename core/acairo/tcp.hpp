@@ -1,8 +1,12 @@
-// TCPStream: a connected socket. Each operation is an awaitable without a frame of its own.
+// TCPStream: a connected socket; TCPListener: a socket that accepts connections. Each operation is an awaitable without a
+// frame of its own.
 //
-// Threads: operations are awaited on a worker of the stream's executor and resume there. One reader and one writer may
+// Threads, of a stream: operations are awaited on a worker of the stream's executor and resume there. One reader and one writer may
 // wait at once, on different workers. close(), shutdown() and the addresses may be called from any thread. The stream
 // must outlive its operations.
+// Of a listener: bind() and listen() on one thread, before the first accept(); accept() is awaited on a worker of the
+// listener's executor and resumes there, one at a time; stop() and local_address() from any thread. A listener that is
+// destroyed is stopped.
 // Invariants:
 //   1. pending_ holds bytes that a read(n) received and did not deliver; the next read delivers them first. It belongs to
 //      whoever has claimed the read direction.
@@ -12,16 +16,6 @@
 #include <span>
 
 namespace acairo::inline ACAIRO_WORLD {
-
-struct TCPStreamConfiguration {
-    // How long one operation may take, from its first wait on; 0: as long as it likes. When the time is over it throws
-    // TimedOut, and the stream stays usable.
-    std::chrono::nanoseconds read_timeout{0};
-    std::chrono::nanoseconds write_timeout{0};
-    // TCP_NODELAY: send what there is without waiting for more.
-    bool no_delay = true;
-};
-static_assert(std::is_trivially_destructible_v<TCPStreamConfiguration>);
 
 class TCPStream : detail::Socket {
     struct Key {};
@@ -98,14 +92,15 @@ private:
 
 // A read or a write.
 struct TCPStream::Transfer : detail::Operation {
-    Transfer(const char* its_name, TCPStream& its_stream, detail::Direction its_direction) noexcept
+    Transfer(const char* its_name, TCPStream& its_stream,
+             detail::Direction its_direction = detail::Direction::read) noexcept
         : Operation(its_name, &its_stream, its_direction) {}
     TCPStream& stream() const noexcept { return static_cast<TCPStream&>(*socket); }
     // This worker's registration, when the socket may have something to read. Null: the operation waits, or has failed.
     detail::Registration* readable() noexcept {
-        detail::Registration* const place = registration();
+        detail::Registration* const place = chain->registration();
         if (!place || place->readable) return place;
-        return wait(*place), nullptr;
+        return chain->wait(*place), nullptr;
     }
     // One recv(2); EINTR is repeated. What it shows of the socket's readiness is noted in `place`. Negative: the operation
     // waits, or has failed.
@@ -126,13 +121,12 @@ struct TCPStream::Transfer : detail::Operation {
         // Told to the writer, it is not told again: without this, a read would see a clean end of stream.
         if (!passes && (result != -EPIPE || direction == detail::Direction::read))
             stream().broken_.store(static_cast<std::int32_t>(result), std::memory_order_relaxed);
-        wait_or_fail(result, call);
+        chain->wait_or_fail(result, call);
     }
 };
 
 struct [[nodiscard]] TCPStream::ReadSome final : Transfer {
-    ReadSome(TCPStream& its_stream, std::span<char> its_to) noexcept
-        : Transfer("read_some", its_stream, detail::Direction::read), to(its_to) {}
+    ReadSome(TCPStream& its_stream, std::span<char> its_to) noexcept : Transfer("read_some", its_stream), to(its_to) {}
     std::size_t await_resume() const { return rethrow(), static_cast<std::size_t>(received); }
     void attempt(int fd) noexcept override {
         received = stream().take_pending(to);
@@ -146,8 +140,7 @@ struct [[nodiscard]] TCPStream::ReadSome final : Transfer {
 };
 
 struct [[nodiscard]] TCPStream::ReadExactly final : Transfer {
-    ReadExactly(TCPStream& its_stream, std::size_t its_size) noexcept
-        : Transfer("read", its_stream, detail::Direction::read), size(its_size) {}
+    ReadExactly(TCPStream& its_stream, std::size_t its_size) noexcept : Transfer("read", its_stream), size(its_size) {}
     std::vector<char> await_resume() {
         rethrow();
         return before_end ? throw EndOfStream(std::move(before_end)) : std::move(received);
@@ -204,28 +197,25 @@ struct [[nodiscard]] TCPStream::WriteVector final : WriteAll {
     const std::vector<char> buffer;
 };
 
-struct [[nodiscard]] TCPStream::Connect final : detail::Operation {
-    Connect(std::shared_ptr<TCPStream> its_stream, const platform::address& its_peer, bool its_no_delay) noexcept
-        : Operation("connect", its_stream.get(), detail::Direction::write),
-          stream(std::move(its_stream)),
-          peer(its_peer),
-          no_delay(its_no_delay) {}
+struct [[nodiscard]] TCPStream::Connect final : Transfer {
+    Connect(std::shared_ptr<TCPStream> its_stream, const platform::address& its_peer) noexcept
+        : Transfer("connect", *its_stream, detail::Direction::write), made(std::move(its_stream)), peer(its_peer) {}
     std::shared_ptr<TCPStream> await_resume() {
         rethrow(outcome == Outcome::failed ? detail::to_text(peer) : std::string());
-        return std::move(stream);
+        return std::move(made);
     }
     void attempt(int fd) noexcept override {
         const int result = fd < 0 ? start() : progress(fd);
-        if (result == -EINPROGRESS) return wait();
-        result < 0 ? fail(result, name) : complete();
+        result == -EINPROGRESS ? chain->wait_or_fail(-EAGAIN, name) : result < 0 ? fail(result, name) : complete();
     }
     int start() noexcept {
         name = "socket to ";
         const int fd = platform::socket(peer.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) return fd;
-        stream->open(fd);
+        made->open(fd);
         name = "setsockopt TCP_NODELAY to ";
-        int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, no_delay ? 1 : 0);
+        int result =
+            platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, socket->endpoint.configuration.no_delay ? 1 : 0);
         if (result < 0) return result;
         name = "connect to ";
         result = platform::connect(fd, peer);
@@ -241,22 +231,126 @@ struct [[nodiscard]] TCPStream::Connect final : detail::Operation {
         const int result = platform::getpeername(fd, connected);
         return result == -ENOTCONN ? -EINPROGRESS : result;
     }
-    std::shared_ptr<TCPStream> stream;
+    std::shared_ptr<TCPStream> made;
     platform::address peer;
-    const bool no_delay;
+};
+
+struct TCPListenerConfiguration {
+    // For each accepted stream.
+    TCPStreamConfiguration stream{};
+    // Connections that may wait to be accepted, see listen(2); at least 1.
+    int backlog = 4096;
+    // Open streams of this listener; accept() pauses when there are as many. 0: no limit but that of the process.
+    int maximum_connections = 0;
+};
+static_assert(std::is_trivially_destructible_v<TCPListenerConfiguration>);
+
+class TCPListener : detail::Pinned {
+    struct Accept;
+
+public:
+    // Throws std::invalid_argument for a configuration that cannot be.
+    TCPListener(TCPListenerConfiguration configuration, const std::shared_ptr<Executor>& executor);
+    ~TCPListener() { stop(); }
+
+    // "127.0.0.1:8080" or "[::1]:8080"; port 0: one that is free, see local_address(). Throws std::invalid_argument when
+    // it is no address, std::system_error when it cannot be had (the listener is as before, and may be bound again),
+    // std::logic_error when it is bound already, TCPListenerStoppedError after stop().
+    void bind(const std::string& address);
+    // Connections may come from now on. Throws std::system_error; std::logic_error before bind().
+    void listen();
+
+    // The next connection. Dead connections are skipped; when descriptors or memory are short, or maximum_connections are
+    // open, it pauses and goes on: none of that ends it. Throws TCPListenerStoppedError, Cancelled; std::system_error
+    // (accept4, epoll_ctl) for what cannot pass; std::logic_error before listen() and while another accept waits.
+    Accept accept() const;
+
+    // The address that it is bound to, with the port that the kernel chose. Throws std::system_error (getsockname).
+    std::string local_address() const {
+        return shared_->listener.address_by(platform::getsockname, "getsockname of a listener");
+    }
+    // Closes the socket; a waiting accept() ends with TCPListenerStoppedError. Any thread, any number of times.
+    void stop() noexcept { shared_->listener.close(); }
+
+private:
+    const int backlog_;
+    const std::shared_ptr<detail::Endpoint> shared_;
+};
+
+struct [[nodiscard]] TCPListener::Accept final : detail::Operation {
+    // How long accept() waits when the system has no descriptor or memory left: long enough not to spin, short enough not to
+    // be noticed.
+    static constexpr std::chrono::milliseconds shortage_pause{50};
+    static constexpr std::array shortages{EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+    // Of the one connection and not of the listener, see accept(2): it died in the backlog, a firewall refused it, its network
+    // went away.
+    static constexpr std::array passing{EINTR,     ECONNABORTED, EPERM,        ENETDOWN,   EPROTO,      ENOPROTOOPT,
+                                        EHOSTDOWN, ENONET,       EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ETIMEDOUT};
+
+    static bool is_one_of(int result, std::span<const int> errors) noexcept {
+        return std::ranges::find(errors, -result) != errors.end();
+    }
+    explicit Accept(std::shared_ptr<detail::Endpoint> its_endpoint) noexcept
+        : Operation("accept", &its_endpoint->listener), endpoint(std::move(its_endpoint)) {}
+    bool await_ready() {
+        if (!endpoint->listening && !socket->closed())
+            detail::misuse("accept() before listen(); call bind() and listen() first");
+        try {
+            return Operation::await_ready();
+        } catch (const std::system_error&) { throw TCPListenerStoppedError(); }
+    }
+    std::shared_ptr<TCPStream> await_resume() {
+        if (outcome == Outcome::cancelled && socket->closed()) throw TCPListenerStoppedError();
+        rethrow();
+        return std::move(stream);
+    }
+    void attempt(int listening) noexcept override {
+        detail::Registration* const place = chain->registration();
+        if (!place && !is_one_of(error, shortages)) return fail(error, "epoll_ctl, for a listener");
+        try {
+            if (!stream) stream = std::make_shared<TCPStream>(TCPStream::Key{}, endpoint);
+        } catch (const std::bad_alloc&) { return pause(place); }
+        // Events that come in a pause do not end it.
+        if (!place || chain->armed()) return pause(place);
+        // After the registration, at which a stream that is closed tells this accept to try again.
+        while (place->readable && !endpoint->full()) {
+            const int fd = platform::accept4(listening, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            if (fd >= 0) {
+                endpoint->enter();
+                stream->open(fd);
+                return complete();
+            }
+            if (fd == -EAGAIN) place->readable = false;
+            if (is_one_of(fd, shortages)) return pause(place);
+            if (fd != -EAGAIN && !is_one_of(fd, passing)) return fail(fd, "accept4");
+            if (fd != -EAGAIN && chain->yields()) return;
+        }
+        chain->park(place);
+    }
+    Outcome expired() const noexcept override { return Outcome::pending; }
+    // Waits for the timer, and not for ever.
+    void pause(detail::Registration* place) noexcept {
+        outcome = Outcome::pending;
+        if (!chain->armed()) chain->arm(chain->worker->timers, detail::deadline_after(shortage_pause));
+        chain->park(place);
+    }
+
+    const std::shared_ptr<detail::Endpoint> endpoint;
+    // Made before the connection is accepted: when there is no memory, the connection stays in the backlog.
+    std::shared_ptr<TCPStream> stream;
 };
 
 // Here, where they are complete.
 inline auto TCPStream::connect(const std::shared_ptr<Executor>& executor, const std::string& address,
                                TCPStreamConfiguration configuration) -> Connect {
     const platform::address peer = detail::parse_address(address);
-    const std::array timeouts{configuration.read_timeout, configuration.write_timeout};
-    auto endpoint = std::make_shared<detail::Endpoint>(executor->state_, timeouts);
-    return {std::make_shared<TCPStream>(Key{}, std::move(endpoint)), peer, configuration.no_delay};
+    auto endpoint = std::make_shared<detail::Endpoint>(executor->state_, configuration);
+    return {std::make_shared<TCPStream>(Key{}, std::move(endpoint)), peer};
 }
 inline auto TCPStream::read(std::size_t size) noexcept -> ReadExactly { return {*this, size}; }
 inline auto TCPStream::read_some(std::span<char> to) noexcept -> ReadSome { return {*this, to}; }
 inline auto TCPStream::write(std::vector<char> from) noexcept -> WriteVector { return {*this, std::move(from)}; }
 inline auto TCPStream::write_all(std::span<const char> from) noexcept -> WriteAll { return {*this, from}; }
+inline auto TCPListener::accept() const -> Accept { return Accept(shared_); }
 
 }  // namespace acairo::inline ACAIRO_WORLD
