@@ -59,9 +59,10 @@ inline void check(bool expected, const char* what, std::source_location at = std
 }
 
 // Throws std::invalid_argument, which names the value and the remedy, when it is not valid.
-inline void require(bool valid, const char* name, std::int64_t value, const std::string& remedy) {
+inline void require(bool valid, const char* name, std::int64_t value, std::string_view remedy) {
     if (!valid)
-        throw std::invalid_argument(std::string("acairo: ") + name + " is " + std::to_string(value) + "; " + remedy);
+        throw std::invalid_argument(std::string("acairo: ") + name + " is " + std::to_string(value) + "; " +
+                                    std::string(remedy));
 }
 
 // `result` is what the seam returned (-errno), `call` the system call and what it was for.
@@ -94,10 +95,10 @@ struct Link : Pinned {
         previous = std::exchange(place.previous, this);
         previous->next = this;
     }
-    void unlink() noexcept {
+    Link& unlink() noexcept {
         next->previous = previous;
         previous->next = next;
-        next = previous = this;
+        return *(next = previous = this);
     }
     Link* next = this;
     Link* previous = this;

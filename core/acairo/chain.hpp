@@ -38,8 +38,8 @@ struct Frame : Pinned {
     std::coroutine_handle<> handle;
 };
 
-// One task awaits another.
-struct Awaiting : Pinned {
+// One task awaits another. Of its own for each co_await: g++ 12 takes the results of `co_await a - co_await b` after both.
+struct Awaiting : Pinned, std::suspend_always {
     Awaiting(Frame& by, Frame* awaited) noexcept : parent(by), child(awaited) {}
     Frame& parent;
     Frame* child;
@@ -94,9 +94,6 @@ struct Operation : std::suspend_always {
         const Socket::Use use(*socket);
         use ? attempt(use.fd) : complete(Outcome::cancelled);
     }
-    void withdraw() noexcept {
-        if (waiting_at) std::exchange(waiting_at, nullptr)->waiter(direction) = nullptr;
-    }
     void end() noexcept {
         if (socket) socket->unclaim(direction);
     }
@@ -122,7 +119,6 @@ struct Operation : std::suspend_always {
     Outcome outcome = Outcome::pending;
     const Direction direction;
     bool timed = false;
-    Registration* waiting_at = nullptr;
 };
 
 struct Chain : Waiter {
@@ -191,7 +187,7 @@ struct Chain : Waiter {
     void park(Registration* place = nullptr) noexcept {
         check(!std::exchange(parked, true), "a chain parks once at a time");
         if (place) check(!std::exchange(place->waiter(operation->direction), this), "one chain waits for a direction");
-        operation->waiting_at = place;
+        waiting_at = place;
     }
     // It waits until the socket may be ready, or until the timeout.
     void wait(Registration& place) noexcept {
@@ -201,6 +197,9 @@ struct Chain : Waiter {
             arm(worker->timers, std::exchange(operation->timed, true) ? deadline : deadline_after(timeout));
         park(&place);
     }
+    void withdraw() noexcept {
+        if (waiting_at) std::exchange(waiting_at, nullptr)->waiter(operation->direction) = nullptr;
+    }
     // After a system call has given an error.
     void wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
         if (result != -EAGAIN) return operation->fail(result, call);
@@ -209,7 +208,7 @@ struct Chain : Waiter {
     // What a parked chain waits for may have happened: its operation is tried again.
     void interrupt() noexcept final {
         check(std::exchange(parked, false), "only a parked chain is woken");
-        operation->withdraw();
+        withdraw();
         yield();
     }
     // Its operation, when it is parked, finds the stop when it is tried again.
@@ -267,7 +266,7 @@ struct Chain : Waiter {
         // Its foreign awaitable may have posted it: then it must come out of the inbox first.
         worker->inbox.deliver();
         disarm();
-        if (operation) operation->withdraw();
+        withdraw();
         if (operation) std::exchange(operation, nullptr)->end();
         parked = false;
         unlink();
@@ -286,6 +285,7 @@ struct Chain : Waiter {
     Frame* leaf = nullptr;
     Runner* runner = nullptr;
     Operation* operation = nullptr;
+    Registration* waiting_at = nullptr;
     int budget = 0;
     bool parked = false;
 };

@@ -112,7 +112,7 @@ struct Root final : Chain {
     }
 
     F callable;
-    End end;
+    [[no_unique_address]] End end;
     TaskOf<F> task;
 };
 

@@ -16,8 +16,7 @@ Registration* Socket::registration(Worker& worker, Direction direction, int& err
     if (error < 0) return nullptr;
     while (fresh) {
         fresh->next_of_socket = first;
-        if (registrations_.compare_exchange_weak(first, fresh, std::memory_order_acq_rel, std::memory_order_acquire))
-            break;
+        if (registrations_.compare_exchange_weak(first, fresh, std::memory_order_acq_rel)) break;
     }
     return entry;
 }

@@ -99,15 +99,12 @@ public:
 
 private:
     static constexpr std::uint32_t closed_flag = 1, reading = 2, writing = 4, one_use = 8;
-    static std::uint32_t claim_of(Direction direction) noexcept {
-        return direction == Direction::read ? reading : writing;
-    }
+    static std::uint32_t claim_of(Direction way) noexcept { return way == Direction::read ? reading : writing; }
     bool enter() const noexcept {
         std::uint32_t word = word_.load(std::memory_order_relaxed);
         // In the same read-modify-write as the count: without this, close() could give the number back in between.
         while ((word & closed_flag) == 0)
-            if (word_.compare_exchange_weak(word, word + one_use, std::memory_order_acquire, std::memory_order_relaxed))
-                return true;
+            if (word_.compare_exchange_weak(word, word + one_use, std::memory_order_acquire)) return true;
         return false;
     }
     void leave() const noexcept {
@@ -147,10 +144,7 @@ struct Endpoint : Pinned {
     // A read-modify-write that changes nothing. Without this, the accept could see the old number, and the stream that is
     // closed at that moment not yet the registration: nobody would wake the accept.
     bool full() noexcept { return maximum != 0 && connections.fetch_add(0, std::memory_order_acq_rel) >= maximum; }
-    void enter() noexcept {
-        if (maximum != 0) connections.fetch_add(1, std::memory_order_relaxed);
-    }
-    // A stream that had entered was closed. Any thread.
+    // A stream that was counted is closed. Any thread.
     void leave() noexcept {
         if (maximum != 0 && connections.fetch_sub(1, std::memory_order_acq_rel) == maximum) listener.retry();
     }

@@ -41,8 +41,7 @@ struct StopState : Pinned {
         requested.store(1, std::memory_order_release);
         runner = platform::this_thread();
         while (!callbacks.alone()) {
-            running = callbacks.previous;
-            running->unlink();
+            running = &callbacks.previous->unlink();
             mutex.unlock();
             static_cast<Message*>(running)->deliver();  // which may destroy it
             mutex.lock();

@@ -134,13 +134,11 @@ struct Promise;
 
 // A task that awaits a task, in the frame of the one that awaits.
 template <class T>
-struct [[nodiscard]] AwaitTask final : Awaiting, std::suspend_always {
-    AwaitTask(Frame& awaiting, Frame* task) noexcept : Awaiting(awaiting, task) {}
+struct [[nodiscard]] AwaitTask final : Awaiting {
+    using Awaiting::Awaiting;
     ~AwaitTask() {
-        if (!child) return;
         // It has ended and nobody takes its result. Without this, it would know a chain that may be gone before it.
-        child->chain = nullptr;
-        child->awaiting = nullptr;
+        if (child) child->chain = nullptr, child->awaiting = nullptr;
     }
     void await_suspend(std::coroutine_handle<>) noexcept { parent.chain->descend(*this); }
     T await_resume() {

@@ -99,8 +99,7 @@ struct TCPStream::Transfer : detail::Operation {
     // This worker's registration, when the socket may have something to read. Null: the operation waits, or has failed.
     detail::Registration* readable() noexcept {
         detail::Registration* const place = chain->registration();
-        if (!place || place->readable) return place;
-        return chain->wait(*place), nullptr;
+        return !place || place->readable ? place : (chain->wait(*place), nullptr);
     }
     // One recv(2); EINTR is repeated. What it shows of the socket's readiness is noted in `place`. Negative: the operation
     // waits, or has failed.
@@ -316,7 +315,7 @@ struct [[nodiscard]] TCPListener::Accept final : detail::Operation {
         while (place->readable && !endpoint->full()) {
             const int fd = platform::accept4(listening, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd >= 0) {
-                endpoint->enter();
+                if (endpoint->maximum != 0) endpoint->connections.fetch_add(1, std::memory_order_relaxed);
                 stream->open(fd);
                 return complete();
             }

@@ -64,8 +64,9 @@ struct Timer : Message {
         meld(&root, root, this);
     }
     // Nothing happens when it is not armed.
-    void disarm() noexcept {
+    Timer& disarm() noexcept {
         if (armed()) meld(std::exchange(anchor, nullptr), std::exchange(left, nullptr), std::exchange(right, nullptr));
+        return *this;
     }
     // Puts the timers of both heaps at `place`. The children of each one on the way change sides: this makes the cost
     // logarithmic, over all operations together.
@@ -191,11 +192,7 @@ struct Worker final : Message {
             // As many as are ready now: without this, chains that wake one another would keep the worker from polling.
             Link end_of_round;
             end_of_round.link_before(ready);
-            while (ready.next != &end_of_round) {
-                auto& chain = static_cast<Waiter&>(*ready.next);
-                chain.unlink();
-                chain.run();
-            }
+            while (ready.next != &end_of_round) static_cast<Waiter&>(ready.next->unlink()).run();
             end_of_round.unlink();
         }
         platform::thread_slot() = nullptr;
@@ -224,11 +221,7 @@ struct Worker final : Message {
     }
     // Delivers every timer whose deadline is not after `now`.
     void expire(std::chrono::nanoseconds now) noexcept {
-        while (timers && timers->deadline <= now) {
-            Timer& first = *timers;
-            first.disarm();
-            first.deliver();
-        }
+        while (timers && timers->deadline <= now) timers->disarm().deliver();
     }
     void deliver() noexcept override {
         // Each operation finds the stop when it is tried again.
