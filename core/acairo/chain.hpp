@@ -13,8 +13,8 @@
 //      -O1, and with either sanitizer.
 //   3. A parked chain is woken by whoever takes it out of where it waits; as that happens on its worker only, exactly one
 //      outcome wins.
-//   4. Operation::begin() is called once; when it did not throw, end() is called once, after the outcome is known or when
-//      the frame is destroyed.
+//   4. An operation claims its direction in await_ready(); when that did not throw, end() is called once, after the outcome
+//      is known or when the frame is destroyed.
 //   5. A frame has one owner, a TaskOwner, and both know each other; a frame is destroyed once, through it.
 #pragma once
 #include <acairo/socket.hpp>

@@ -96,13 +96,11 @@ template <class F, class End>
 struct Root final : Chain {
     Root(Worker& its_worker, F&& its_callable, End&& its_end)
         : Chain(&its_worker), callable(std::move(its_callable)), end(std::move(its_end)) {}
-    bool begin() noexcept override {
-        try {
-            task = callable();
-            set_root(*PromiseBase::startable(task));
-        } catch (...) { failure = std::current_exception(); }
-        return leaf != nullptr;
-    }
+    bool begin() noexcept override try {
+        task = callable();
+        set_root(*PromiseBase::startable(task));
+        return true;
+    } catch (...) { return failure = std::current_exception(), false; }
     void finish() noexcept override {
         auto& state = static_cast<State&>(worker->executor);
         std::exception_ptr thrown = std::exchange(failure, nullptr);

@@ -1,6 +1,7 @@
 // Task<T>: a lazy coroutine that returns a T, and what its promise needs. T may be void, a reference, move-only, and need
 // not be default-constructible. A task may await tasks, acairo's operations, and any other awaitable: a coroutine of another
-// library, a callback's awaiter, a user's own.
+// library, a callback's awaiter, a user's own. And sleep_for, timeout and with_stop_token: what a task waits for besides its
+// sockets, and what ends its waits early.
 //
 // A foreign awaitable gets the handle of a bridge, a coroutine that does nothing but post the task's chain: so the task
 // goes on where it belongs, on its worker, whoever calls resume(). A stop does not reach into a foreign awaitable: it must

@@ -1,12 +1,11 @@
 // TCPStream: a connected socket; TCPListener: a socket that accepts connections. Each operation is an awaitable without a
 // frame of its own.
 //
-// Threads, of a stream: operations are awaited on a worker of the stream's executor and resume there. One reader and one writer may
-// wait at once, on different workers. close(), shutdown() and the addresses may be called from any thread. The stream
-// must outlive its operations.
-// Of a listener: bind() and listen() on one thread, before the first accept(); accept() is awaited on a worker of the
-// listener's executor and resumes there, one at a time; stop() and local_address() from any thread. A listener that is
-// destroyed is stopped.
+// Threads, of a stream: operations are awaited on a worker of the stream's executor and resume there. One reader and one
+// writer may wait at once, on different workers. close(), shutdown() and the addresses may be called from any thread. The
+// stream must outlive its operations. Of a listener: bind() and listen() on one thread, before the first accept(); accept()
+// is awaited on a worker of the listener's executor and resumes there, one at a time; stop() and local_address() from any
+// thread. A listener that is destroyed is stopped.
 // Invariants:
 //   1. pending_ holds bytes that a read(n) received and did not deliver; the next read delivers them first. It belongs to
 //      whoever has claimed the read direction.
