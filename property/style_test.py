@@ -16,7 +16,7 @@ import tempfile
 
 CORE_FILE_LINES = 300
 # The goal is 1,500. Until then this is only ever lowered.
-CORE_LINES = 1640
+CORE_LINES = 1638
 
 # --- reading C++ -----------------------------------------------------------------------------------------------------
 

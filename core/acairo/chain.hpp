@@ -71,9 +71,8 @@ struct Operation : std::suspend_always {
     enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
 
     // `name`: what an error calls it. Without a socket, it waits for its chain's timer only.
-    explicit Operation(const char* its_name, Socket* its_socket = nullptr,
-                       Direction its_direction = Direction::read) noexcept
-        : socket(its_socket), name(its_name), direction(its_direction) {}
+    explicit Operation(const char* its_name, Socket* its_socket = nullptr, Direction way = Direction::read) noexcept
+        : socket(its_socket), name(its_name), direction(way) {}
     // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
     // std::system_error (bad_file_descriptor): the socket is closed.
     bool await_ready();

@@ -68,8 +68,12 @@ struct State final : Lifetime {
     void report(const std::exception_ptr& failure) const noexcept try {
         try {
             if (failure) std::rethrow_exception(failure);
-        } catch (const Cancelled&) {  // a task's normal end
-        } catch (...) { on_unhandled ? on_unhandled(failure) : throw; }
+        } catch (const Cancelled&) {
+            return;  // a task's normal end
+        } catch (...) {
+            if (!on_unhandled) throw;
+            on_unhandled(failure);
+        }
     } catch (const std::exception& error) { print(error.what()); } catch (...) {
         print("not a std::exception");
     }

@@ -1,32 +1,9 @@
-// A socket's registrations, and its addresses, parsed by hand only where inet_pton(3) does not: the brackets and the port.
+// Addresses as texts, parsed by hand only where inet_pton(3) does not: the brackets and the port.
 #include <acairo/socket.hpp>
 #include <charconv>
 #include <cstddef>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
-
-Registration* Socket::registration(Worker& worker, Direction direction, int& error) noexcept {
-    // Acquire: without this, the fields of a registration that another worker has just added could be read too early.
-    Registration* first = registrations_.load(std::memory_order_acquire);
-    Registration* entry = first;
-    while (entry && entry->worker != &worker) entry = entry->next_of_socket;
-    Registration* const fresh = entry ? nullptr : entry = worker.take();
-    error = entry ? worker.report(*entry, fd_, direction) : -ENOMEM;
-    if (error < 0 && fresh) worker.recycle(*fresh);
-    if (error < 0) return nullptr;
-    while (fresh) {
-        fresh->next_of_socket = first;
-        if (registrations_.compare_exchange_weak(first, fresh, std::memory_order_acq_rel)) break;
-    }
-    return entry;
-}
-
-std::string Socket::address_by(int (*call)(int, platform::address&) noexcept, const char* name) const {
-    platform::address address;
-    const Use use(*this);
-    succeed(use ? call(use.fd, address) : -EBADF, name);
-    return to_text(address);
-}
 
 namespace {
 

@@ -91,9 +91,28 @@ public:
         if (const Use use(*this); use) post(Registration::retry);
     }
     // This worker's registration, made to report `direction`; null when it cannot be, and `error` (-errno). Under a Use.
-    Registration* registration(Worker& worker, Direction direction, int& error) noexcept;
+    Registration* registration(Worker& worker, Direction direction, int& error) noexcept {
+        // Acquire: without this, the fields of a registration that another worker has just added could be read too early.
+        Registration* first = registrations_.load(std::memory_order_acquire);
+        Registration* entry = first;
+        while (entry && entry->worker != &worker) entry = entry->next_of_socket;
+        Registration* const fresh = entry ? nullptr : entry = worker.take();
+        error = entry ? worker.report(*entry, fd_, direction) : -ENOMEM;
+        if (error < 0 && fresh) worker.recycle(*fresh);
+        if (error < 0) return nullptr;
+        while (fresh) {
+            fresh->next_of_socket = first;
+            if (registrations_.compare_exchange_weak(first, fresh, std::memory_order_acq_rel)) break;
+        }
+        return entry;
+    }
     // getsockname or getpeername, as a text. Throws std::system_error.
-    std::string address_by(int (*call)(int, platform::address&) noexcept, const char* name) const;
+    std::string address_by(int (*call)(int, platform::address&) noexcept, const char* name) const {
+        platform::address address;
+        const Use use(*this);
+        succeed(use ? call(use.fd, address) : -EBADF, name);
+        return to_text(address);
+    }
 
     const Endpoint& endpoint;
 

@@ -91,9 +91,8 @@ private:
 
 // A read or a write.
 struct TCPStream::Transfer : detail::Operation {
-    Transfer(const char* its_name, TCPStream& its_stream,
-             detail::Direction its_direction = detail::Direction::read) noexcept
-        : Operation(its_name, &its_stream, its_direction) {}
+    Transfer(const char* its_name, TCPStream& its_stream, detail::Direction way = detail::Direction::read) noexcept
+        : Operation(its_name, &its_stream, way) {}
     TCPStream& stream() const noexcept { return static_cast<TCPStream&>(*socket); }
     // This worker's registration, when the socket may have something to read. Null: the operation waits, or has failed.
     detail::Registration* readable() noexcept {
@@ -141,7 +140,8 @@ struct [[nodiscard]] TCPStream::ReadExactly final : Transfer {
     ReadExactly(TCPStream& its_stream, std::size_t its_size) noexcept : Transfer("read", its_stream), size(its_size) {}
     std::vector<char> await_resume() {
         rethrow();
-        return before_end ? throw EndOfStream(std::move(before_end)) : std::move(received);
+        if (before_end) throw EndOfStream(std::move(before_end));
+        return std::move(received);
     }
     void attempt(int fd) noexcept override try {
         std::vector<char>& pending = stream().pending_;
@@ -212,8 +212,7 @@ struct [[nodiscard]] TCPStream::Connect final : Transfer {
         if (fd < 0) return fd;
         made->open(fd);
         name = "setsockopt TCP_NODELAY to ";
-        int result =
-            platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, socket->endpoint.configuration.no_delay ? 1 : 0);
+        int result = platform::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, socket->endpoint.configuration.no_delay);
         if (result < 0) return result;
         name = "connect to ";
         result = platform::connect(fd, peer);

@@ -147,7 +147,7 @@ struct Registration final : Message {
     void wake() noexcept { wake(Direction::read), wake(Direction::write); }
     // Posts it to its worker, from any thread: `retry`, its waiters try again; `closed`, they find that the socket is
     // closed, and no socket has it any more.
-    enum Reason : std::uint32_t { retry = 1, closed = 2 };
+    enum Reason : std::uint8_t { retry = 1, closed = 2 };
     void post(Reason reason) noexcept;
     void deliver() noexcept override;
 
