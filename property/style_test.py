@@ -84,6 +84,8 @@ SHIPPED = under('core/acairo/', 'core/linux/')
 EXAMPLES = under('core/examples/')
 CORE = under('core/')
 TESTS = under('property/', 'fuzz/', 'stress/')
+# Where all time is simulated, a sleep costs nothing and waits for nothing real.
+REAL_TESTS = lambda source: TESTS(source) and not source.path.startswith('property/simulator/')
 # In the scripted world no address is ever bound, so that any may stand there.
 BINDING_TESTS = lambda source: TESTS(source) and not source.path.startswith('property/scripted/')
 
@@ -125,7 +127,7 @@ BANS = [
      'take the callable as a template parameter: g++ 12 destroys a std::function twice in a co_await expression'),
     ('namespace', SHIPPED, r'\bnamespace\s+acairo\b(?!::inline ACAIRO_WORLD\b|::contract\b)',
      'write `namespace acairo::inline ACAIRO_WORLD {`, so that objects of two worlds do not link'),
-    ('sleep', TESTS,
+    ('sleep', REAL_TESTS,
      r'\bthis_thread::sleep_(for|until)\b|\b(usleep|nanosleep|clock_nanosleep)\s*\(|(?<![\w.>])sleep\s*\((?!\s*\))|'
      r'\bpoll\s*\(\s*(nullptr|NULL|0)\s*,|\bselect\s*\(\s*0\s*,',
      WAIT_FOR_IT),
@@ -276,7 +278,7 @@ RULES = [
     ('implicit-order', SHIPPED, implicit_order),
     ('compound-check', SHIPPED, compound_check),
     ('local-static', PORTABLE, local_static),
-    ('sleep-unawaited', TESTS, sleep_unawaited),
+    ('sleep-unawaited', REAL_TESTS, sleep_unawaited),
     ('fixed-port', BINDING_TESTS, fixed_port),
     ('file-size', CORE, file_size),
     ('pragma-once', under('core/', 'property/', 'fuzz/', 'stress/'), pragma_once),

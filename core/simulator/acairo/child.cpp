@@ -1,0 +1,283 @@
+// Children: shared memory, watchdog, and what kind of failure it was.
+#include <execinfo.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <acairo/child.hpp>
+#include <acairo/replay.hpp>
+#include <acairo/sanitizers.hpp>
+#include <acairo/seed.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <ctime>
+#include <new>
+#include <regex>
+#include <stdexcept>
+
+namespace acairo::simulator {
+namespace {
+
+constexpr std::size_t most_choices = 1'000'000;
+constexpr std::size_t most_events = 4096;
+constexpr int failed_status = 77;
+
+// What a child leaves to its parent.
+struct Page {
+    std::atomic<std::uint64_t> runs;  // finished; the heartbeat
+    std::uint64_t seed;               // of the run under way
+    std::uint64_t steps;
+    std::uint64_t trace_hash;
+    Verdict verdict;
+    std::array<char, 65536> text;
+    std::uint64_t choices;
+    std::uint64_t events;
+    std::array<Choice, most_choices> recording;
+    std::array<Event, most_events> event;
+    std::array<Stack, most_events> stack;
+    Chronicle::Memory chronicle;
+};
+
+Page& page() {
+    static Page* const shared = [] {
+        void* const memory =
+            ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) throw std::runtime_error("acairo: no memory to share with the runs");
+        return static_cast<Page*>(memory);
+    }();
+    return *shared;
+}
+
+Machine& machine() {
+    static Machine one;
+    return one;
+}
+
+std::chrono::nanoseconds real_now() {
+    ::timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+// Writes down each choice before the run goes on with it.
+class Scribe final : public Producer {
+public:
+    explicit Scribe(Producer& producer) : producer_(&producer) {}
+    std::uint64_t below(std::uint64_t n, Tag tag) override { return write(n, tag, producer_->below(n, tag)); }
+    std::size_t thread(std::span<const Candidate> candidates) override {
+        return write(candidates.size(), Tag::schedule, producer_->thread(candidates));
+    }
+
+private:
+    static std::uint64_t write(std::uint64_t n, Tag tag, std::uint64_t value) {
+        Page& shared = page();
+        if (shared.choices < most_choices) shared.recording[shared.choices++] = {tag, n, value};
+        return value;
+    }
+    Producer* producer_;
+};
+
+class Reporter final : public Observer {
+public:
+    void happened(const Event& event) override {
+        Page& shared = page();
+        const std::size_t at = shared.events++ % most_events;
+        shared.event[at] = event;
+        shared.stack[at] = {};
+        std::array<void*, 18> frames{};
+        const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+        // Without this function's and the machine's own frames.
+        for (int i = 3; i < count; ++i) {
+            if (i - 3 < 12) shared.stack[at][static_cast<std::size_t>(i - 3)] = frames[static_cast<std::size_t>(i)];
+        }
+    }
+};
+
+class SimulatedTrial final : public Trial {
+public:
+    std::uint64_t below(std::uint64_t n) override { return machine().scheduler().below(n, Tag::workload); }
+    void require(bool holds, const char* what) override {
+        if (!holds) machine().scheduler().fail(Verdict::failed, what);
+    }
+    void clear_up() override { machine().clear_up(); }
+};
+
+void leave_outcome(const Outcome& outcome) {
+    Page& shared = page();
+    shared.steps += outcome.steps;
+    shared.trace_hash = (shared.trace_hash * 0x100000001b3u) ^ outcome.trace_hash;
+    shared.verdict = outcome.verdict;
+    const std::size_t size = std::min(outcome.text.size(), shared.text.size() - 1);
+    std::memcpy(shared.text.data(), outcome.text.data(), size);
+    shared.text[size] = '\0';
+}
+
+// The run again, from its recording: what is a function of its choices ends in the same way.
+Outcome repeated(const Property& property, const Choices& choices, const Outcome& outcome) {
+    const Recording recording = choices.recording();
+    Replay replay(recording);
+    Choices again(replay);
+    Outcome second = run_here(property, again);
+    if (second.verdict != Verdict::passed || second.trace_hash == outcome.trace_hash) return second;
+    second.verdict = Verdict::nondeterminism;
+    second.text =
+        "nondeterminism: the same choices gave another run; something decides that is not a choice: an address, "
+        "a clock, a real thread, memory that is read before it is written";
+    if (replay.divergence()) second.text += ". " + replay.divergence()->text();
+    return second;
+}
+
+// A child whose stderr is a file. Its body is called in it, and its status is that of the process.
+class Child {
+public:
+    template <class Body>
+    explicit Child(Body&& body) {
+        machine();  // before the fork: it starts a thread
+        Page& shared = page();
+        shared.runs.store(0, std::memory_order_relaxed);
+        shared.steps = shared.trace_hash = shared.choices = shared.events = 0;
+        shared.chronicle.moments = shared.chronicle.threads = 0;
+        shared.verdict = Verdict::passed;
+        shared.text[0] = '\0';
+        stderr_ = ::memfd_create("stderr", MFD_CLOEXEC);
+        std::fflush(nullptr);
+        pid_ = ::fork();
+        if (pid_ < 0)
+            throw std::runtime_error(
+                "acairo: no process for a run: fork failed; end other processes, or raise ulimit -u");
+        if (pid_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::dup2(stderr_, STDERR_FILENO);
+        const int status = body();
+        std::fflush(nullptr);
+        ::_exit(status);
+    }
+    ~Child() { ::close(stderr_); }
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+
+    // Its kind of failure; empty: none.
+    std::string wait(std::chrono::seconds patience) {
+        const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+        std::uint64_t runs = page().runs.load(std::memory_order_relaxed);
+        bool hangs = false;
+        for (::pollfd end{handle, POLLIN, 0}; ::poll(&end, 1, static_cast<int>(patience.count()) * 1000) == 0;) {
+            if (std::exchange(runs, page().runs.load(std::memory_order_relaxed)) != runs) continue;
+            hangs = true;
+            ::kill(pid_, SIGKILL);
+            break;
+        }
+        ::close(handle);
+        int status = 0;
+        ::waitpid(pid_, &status, 0);
+        return hangs ? "hang" : kind_of(status);
+    }
+    std::string errors() const {
+        std::string text(static_cast<std::size_t>(std::max<::off_t>(::lseek(stderr_, 0, SEEK_END), 0)), '\0');
+        const ::ssize_t size = ::pread(stderr_, text.data(), text.size(), 0);
+        text.resize(static_cast<std::size_t>(std::max<::ssize_t>(size, 0)));
+        return text;
+    }
+
+private:
+    std::string kind_of(int status) const {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+        const Page& shared = page();
+        if (WIFEXITED(status) && WEXITSTATUS(status) == failed_status) {
+            const std::string text = shared.text.data();
+            if (shared.verdict != Verdict::failed) return name_of(shared.verdict);
+            // "failed at step 12, 3600 ns: what was required"
+            const std::size_t colon = text.find(": ");
+            return "failed: " + text.substr(colon == std::string::npos ? 0 : colon + 2, text.find('\n') - colon - 2);
+        }
+        const std::string text = errors();
+        std::smatch found;
+        if (std::regex_search(text, found, std::regex("SUMMARY: (\\w+Sanitizer: [^/\\n(]*[^/\\n( ])"))) return found[1];
+        if (std::regex_search(text, found, std::regex("runtime error: ([^\\n]*)"))) {
+            return "UndefinedBehaviorSanitizer: " +
+                   std::regex_replace(found[1].str(), std::regex("0x[0-9a-f]+|[0-9]+"), "N");
+        }
+        if (std::regex_search(text, found, std::regex("acairo: (check failed: [^\\n]*)"))) return found[1];
+        if (WIFSIGNALED(status)) return std::string("signal: ") + ::strsignal(WTERMSIG(status));
+        return "exit " + std::to_string(WEXITSTATUS(status));
+    }
+
+    ::pid_t pid_ = -1;
+    int stderr_ = -1;
+};
+
+}  // namespace
+
+Outcome run_here(const Property& property, Choices& choices, Observer* observer, Sink* sink) {
+    SimulatedTrial trial;
+    Setting setting;
+    setting.climate = property.climate;
+    setting.observer = observer;
+    setting.sink = sink;
+    return machine().run(choices, setting, [&] { property.body(trial); });
+}
+
+Result run_in_child(const Property& property, const MakeProducer& make, bool explain, std::chrono::seconds patience) {
+    Child child([&] {
+        const std::unique_ptr<Producer> producer = make();
+        Scribe scribe(*producer);
+        Choices choices(scribe);
+        Reporter reporter;
+        Chronicle chronicle(page().chronicle);
+        const Outcome outcome =
+            run_here(property, choices, explain ? &reporter : nullptr, explain ? &chronicle : nullptr);
+        leave_outcome(outcome);
+        return outcome.verdict == Verdict::passed ? 0 : failed_status;
+    });
+    Result result;
+    result.kind = child.wait(patience);
+    const Page& shared = page();
+    result.text = shared.text[0] != '\0' ? shared.text.data() : child.errors();
+    result.recording.assign(shared.recording.begin(),
+                            shared.recording.begin() + static_cast<std::ptrdiff_t>(shared.choices));
+    for (std::uint64_t i = shared.events - std::min<std::uint64_t>(shared.events, most_events); i < shared.events;
+         ++i) {
+        result.events.push_back(shared.event[i % most_events]);
+        result.stacks.push_back(shared.stack[i % most_events]);
+    }
+    result.moments = Chronicle::moments_of(shared.chronicle);
+    result.moments_left_out = shared.chronicle.moments - result.moments.size();
+    result.threads = Chronicle::threads_of(shared.chronicle);
+    result.trace_hash = shared.trace_hash;
+    result.steps = shared.steps;
+    return result;
+}
+
+Batch run_batch(const Property& property, std::uint64_t first, std::uint64_t runs, std::chrono::nanoseconds until) {
+    Child child([&] {
+        Page& shared = page();
+        Seed seed(first);
+        Choices choices(seed);
+        for (std::uint64_t i = 0; i < runs && real_now() < until; ++i) {
+            shared.seed = first + i;
+            seed = Seed(first + i);
+            choices.restart(seed);
+            Outcome outcome = run_here(property, choices);
+            if (outcome.verdict == Verdict::passed && i % 20 == 0) outcome = repeated(property, choices, outcome);
+            leave_outcome(outcome);
+            if (outcome.verdict != Verdict::passed) return failed_status;
+            shared.runs.store(i + 1, std::memory_order_relaxed);
+        }
+        return 0;
+    });
+    Batch batch;
+    batch.failed = !child.wait(std::chrono::seconds(30)).empty();
+    batch.failed_seed = page().seed;
+    batch.runs = page().runs.load(std::memory_order_relaxed) + (batch.failed ? 1 : 0);
+    batch.steps = page().steps;
+    batch.hash = page().trace_hash;
+    return batch;
+}
+
+}  // namespace acairo::simulator

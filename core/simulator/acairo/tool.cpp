@@ -1,0 +1,326 @@
+// Searching and replaying, and what is printed of it.
+#include <unistd.h>
+#include <acairo/plants.hpp>
+#include <acairo/replay.hpp>
+#include <acairo/seed.hpp>
+#include <acairo/shrink.hpp>
+#include <acairo/story.hpp>
+#include <acairo/timeline.hpp>
+#include <acairo/token.hpp>
+#include <acairo/tool.hpp>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+namespace acairo::simulator {
+namespace {
+
+constexpr std::size_t longest_token = 2000;
+
+struct Orders {
+    std::vector<std::string> only;
+    double seconds = 10;
+    std::uint64_t runs = ~std::uint64_t{0};
+    std::string seed = "1";
+    std::uint64_t tries = 3000;
+    bool list = false;
+    std::string token;
+    std::uint64_t times = 1;
+    std::string timeline;
+    bool gdb = false;
+    std::string plant;
+    std::uint64_t seeds = 20;
+};
+
+std::chrono::nanoseconds monotonic() {
+    ::timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+std::vector<const Property*> all_properties() {
+    std::vector<const Property*> all;
+    for (const Property* property = Property::first; property; property = property->next) all.push_back(property);
+    std::ranges::sort(all, {}, [](const Property* property) { return std::string_view(property->name); });
+    return all;
+}
+
+// The token, or, when that is too long to paste, the file that it was put into.
+std::string handle_of(const Token& token) {
+    const std::string text = text_of(token);
+    if (text.size() <= longest_token) return text;
+    const std::filesystem::path directory = "build/failures";
+    std::filesystem::create_directories(directory);
+    const std::filesystem::path file =
+        directory / (token.property + "-" + std::to_string(Seed::of(text) % 1'000'000) + ".token");
+    std::ofstream(file) << text << '\n';
+    return file.string();
+}
+
+// With the bug that is planted, if any: "property+bug".
+std::string name_in_tokens(const Property& property) {
+    for (const Plant& plant : Plants::plants) {
+        if (plant.number == *Plants::chosen) return std::string(property.name) + "+" + plant.name;
+    }
+    return property.name;
+}
+
+// Chooses the bug that is in the name, too.
+const Property* property_of_token(const std::string& name) {
+    const std::size_t plus = name.find('+');
+    if (plus != std::string::npos && !Plants::choose(name.substr(plus + 1))) return nullptr;
+    return Property::find(name.substr(0, plus));
+}
+
+// Verdict, command, story, sizes: in this order, whatever found it.
+void print_failure(const Property& property, const Result& result, std::size_t choices_before,
+                   std::size_t nonzero_before) {
+    const Token token{name_in_tokens(property), schema(), detector_of(result.kind), result.recording};
+    const std::string first_line = result.text.substr(0, result.text.find('\n'));
+    std::printf("FAILED: %s: %s\n", property.name, result.kind.c_str());
+    std::printf("  ci/repro %s\n", handle_of(token).c_str());
+    std::printf("%s", story_of(result).c_str());
+    std::printf("  %s\n", first_line.substr(0, 300).c_str());
+    std::printf("  shrunk from %zu choices (%zu of them not calm) to %zu (%zu), %llu steps\n", choices_before,
+                nonzero_before, result.recording.size(), nonzero(result.recording),
+                static_cast<unsigned long long>(result.steps));
+}
+
+// Repeats, shrinks and prints the failure of a seed. 1, or 4 when it does not fail in a fresh process.
+int tell(const Property& property, const MakeProducer& make, std::uint64_t tries) {
+    Result found = run_in_child(property, make, false);
+    if (found.passed()) {
+        std::printf("FAILED: %s: only in a process that had made other runs before, so something outlives a run\n",
+                    property.name);
+        return 4;
+    }
+    const std::size_t choices = found.recording.size();
+    const std::size_t not_calm = nonzero(found.recording);
+    const Shrunk shrunk = shrink(property, std::move(found), tries, std::chrono::seconds(60));
+    const Recording& small = shrunk.result.recording;
+    Result explained = run_in_child(property, [&] { return std::make_unique<Replay>(small); }, true);
+    print_failure(property, explained.kind == shrunk.result.kind ? explained : shrunk.result, choices, not_calm);
+    return 1;
+}
+
+int search(const Orders& orders) {
+    std::vector<const Property*> chosen = all_properties();
+    for (const std::string& name : orders.only) {
+        if (Property::find(name)) continue;
+        std::fprintf(stderr, "no property \"%s\": see --list\n", name.c_str());
+        return 2;
+    }
+    if (!orders.only.empty()) {
+        std::erase_if(chosen, [&](const Property* property) {
+            return std::ranges::find(orders.only, property->name) == orders.only.end();
+        });
+    }
+    const std::uint64_t first = Seed::of(orders.seed);
+    std::uint64_t runs = 0;
+    std::uint64_t failures = 0;
+    int status = 0;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        const auto begin = monotonic();
+        const auto share = std::chrono::nanoseconds(
+            static_cast<std::int64_t>(orders.seconds * 1e9 / static_cast<double>(chosen.size())));
+        const Batch batch = run_batch(*chosen[i], first, orders.runs, begin + share);
+        runs += batch.runs;
+        const double seconds = static_cast<double>((monotonic() - begin).count()) / 1e9;
+        std::printf("[%zu/%zu] %s: %llu runs, %.0f a second%s\n", i + 1, chosen.size(), chosen[i]->name,
+                    static_cast<unsigned long long>(batch.runs), static_cast<double>(batch.runs) / seconds,
+                    batch.failed ? ", and one fails" : "");
+        std::fflush(stdout);
+        if (!batch.failed) continue;
+        ++failures;
+        const std::uint64_t seed = batch.failed_seed;
+        status = std::max(status, tell(*chosen[i], [&] { return std::make_unique<Seed>(seed); }, orders.tries));
+    }
+    std::printf("%llu runs of %zu properties, %llu failures\n", static_cast<unsigned long long>(runs), chosen.size(),
+                static_cast<unsigned long long>(failures));
+    return status;
+}
+
+std::string contents_or_itself(const std::string& argument) {
+    std::ifstream file(argument);
+    if (!file) return argument;
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+int replay(const Orders& orders, const char* program) {
+    const Token token = token_of(contents_or_itself(orders.token));
+    const Property* const property = property_of_token(token.property);
+    if (!property) {
+        std::fprintf(stderr, "this program has no property, or no planted bug, \"%s\": see --list\n",
+                     token.property.c_str());
+        return 2;
+    }
+    if (!has_detector(token.detector)) {
+        std::fprintf(stderr, "this program cannot see it: it was found by %s, which this build has not\n",
+                     token.detector.c_str());
+        return 2;
+    }
+    const bool stale = token.schema != schema();
+    if (stale) {
+        std::printf(
+            "stale: the token is of schema %s, and this program of %s: what it recorded may mean something else here\n",
+            token.schema.c_str(), schema());
+    }
+    if (orders.gdb) {
+        std::printf("in gdb: `break acairo::simulator::Scheduler::fail`, `run`\n");
+        std::fflush(stdout);
+        const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+        ::execlp("gdb", "gdb", "-q", "-ex", "set follow-fork-mode child", "-ex", "set breakpoint pending on", "-ex",
+                 "break acairo::simulator::Scheduler::fail", "-ex", "run", "--args", self.c_str(), "repro",
+                 orders.token.c_str(), nullptr);
+        std::fprintf(stderr, "%s: gdb cannot be started: %s; install Debian's package gdb\n", program,
+                     std::strerror(errno));
+        return 2;
+    }
+    std::uint64_t failed = 0;
+    std::uint64_t hash = 0;
+    bool differs = false;
+    Result result;
+    for (std::uint64_t i = 0; i < orders.times; ++i) {
+        result =
+            run_in_child(*property, [&] { return std::make_unique<Replay>(token.recording); }, i + 1 == orders.times);
+        if (!result.passed()) ++failed;
+        if (i != 0 && result.trace_hash != hash) differs = true;
+        hash = result.trace_hash;
+        if (orders.times > 20 && (i + 1) % 20 == 0) {
+            std::fprintf(stderr, "%llu of %llu\n", static_cast<unsigned long long>(i + 1),
+                         static_cast<unsigned long long>(orders.times));
+        }
+    }
+    if (!orders.timeline.empty()) {
+        write_timeline(orders.timeline, *property, result);
+        std::printf("timeline: %s and %s.json\n", orders.timeline.c_str(), orders.timeline.c_str());
+    }
+    if (failed != 0) {
+        std::printf("FAILED: %s: %s\n%s%s\n", property->name, result.kind.c_str(), story_of(result).c_str(),
+                    result.text.c_str());
+    }
+    std::printf("%s%s: failed %llu times of %llu\n", stale ? "(stale) " : "", property->name,
+                static_cast<unsigned long long>(failed), static_cast<unsigned long long>(orders.times));
+    if (differs || (failed != 0 && failed != orders.times)) {
+        std::printf("repetitions disagree: something decides in it that is not a choice\n");
+        return 3;
+    }
+    return failed == 0 ? 0 : 1;
+}
+
+// Whether every seed finds the bug within `runs` runs. 0: yes; 1: no; 77: this build cannot see it.
+int canary(const Orders& orders) {
+    const auto plant =
+        std::ranges::find(Plants::plants, orders.plant, [](const Plant& it) { return std::string_view(it.name); });
+    if (plant == Plants::plants.end()) {
+        std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
+        return 2;
+    }
+    const Property* const property = Property::find(plant->property);
+    if (!property) {
+        std::fprintf(stderr, "%s: no property \"%s\"\n", plant->name, plant->property);
+        return 2;
+    }
+    if (!has_detector(detector_of(plant->oracle))) {
+        std::printf("%s: this build has no detector for it (%s)\n", plant->name, plant->oracle);
+        return 77;
+    }
+    Plants::choose(plant->name);
+    const std::regex oracle(plant->oracle);
+    std::vector<std::uint64_t> runs;
+    for (std::uint64_t seed = 1; seed <= orders.seeds; ++seed) {
+        const Batch batch = run_batch(*property, seed * 1'000'000, std::min<std::uint64_t>(orders.runs, 10'000),
+                                      std::chrono::nanoseconds::max());
+        if (!batch.failed) {
+            std::printf("%s: NOT FOUND by %s from seed %llu in %llu runs\n", plant->name, property->name,
+                        static_cast<unsigned long long>(seed), static_cast<unsigned long long>(batch.runs));
+            return 1;
+        }
+        runs.push_back(batch.runs);
+        const Result again = run_in_child(*property, [&] { return std::make_unique<Seed>(batch.failed_seed); }, false);
+        if (!std::regex_search(again.kind, oracle)) {
+            std::printf("%s: seed %llu found \"%s\", and it should be /%s/\n%s\n", plant->name,
+                        static_cast<unsigned long long>(batch.failed_seed), again.kind.c_str(), plant->oracle,
+                        again.text.c_str());
+            return 1;
+        }
+    }
+    std::ranges::sort(runs);
+    std::printf("%s: found by %s from each of %zu seeds, after %llu runs in the median and %llu at most\n", plant->name,
+                property->name, runs.size(), static_cast<unsigned long long>(runs[runs.size() / 2]),
+                static_cast<unsigned long long>(runs.back()));
+    return 0;
+}
+
+// A line for each property: the hash over the traces of its first runs. Equal in every build.
+int print_traces(const Orders& orders) {
+    for (const Property* const property : all_properties()) {
+        const Batch batch =
+            run_batch(*property, 1, std::min<std::uint64_t>(orders.runs, 1000), std::chrono::nanoseconds::max());
+        std::printf("%s %llu %016llx\n", property->name, static_cast<unsigned long long>(batch.runs),
+                    static_cast<unsigned long long>(batch.hash));
+        if (batch.failed) return 1;
+    }
+    return 0;
+}
+
+}  // namespace
+
+int tool(int argc, char** argv) {
+    Orders orders;
+    CLI::App app("Searches for a run of a property that fails, and replays one.");
+    app.add_flag("--list", orders.list, "Only lists the properties");
+    app.add_option("--only", orders.only, "Only these properties");
+    app.add_option("--seconds", orders.seconds, "How long, over all properties")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    app.add_option("--runs", orders.runs, "At most so many runs of each property");
+    app.add_option("--seed", orders.seed, "The first seed: a number, a commit's hash, any text")->capture_default_str();
+    app.add_option("--tries", orders.tries, "At most so many runs for shrinking a failure")->capture_default_str();
+    CLI::App* const repro = app.add_subcommand("repro", "Replays a failure");
+    repro->add_option("TOKEN", orders.token, "A token, or a file that holds one")->required();
+    repro->add_option("--times", orders.times, "So often")->capture_default_str()->check(CLI::PositiveNumber);
+    repro->add_option("--timeline", orders.timeline,
+                      "Writes a picture of the interleaving: a page for a browser, and FILE.json for Perfetto");
+    repro->add_flag("--gdb", orders.gdb, "Stops in gdb where it fails");
+    app.add_option("--plant", orders.plant, "With this planted bug");
+    CLI::App* const find = app.add_subcommand("canary", "Whether a planted bug is found from each of many seeds");
+    find->add_option("BUG", orders.plant)->required();
+    find->add_option("--seeds", orders.seeds, "So many")->capture_default_str();
+    CLI::App* const traces = app.add_subcommand("traces", "Prints the hash of each property's first 1,000 runs");
+    app.require_subcommand(0, 1);
+    for (CLI::App* const command : {find, traces}) command->fallthrough();
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? 0 : 2; }
+    try {
+        if (orders.list) {
+            for (const Property* const property : all_properties()) std::printf("%s\n", property->name);
+            for (const Plant& plant : Plants::plants) std::printf("planted: %s\n", plant.name);
+            return 0;
+        }
+        if (find->parsed()) return canary(orders);
+        if (!orders.plant.empty() && !Plants::choose(orders.plant)) {
+            std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
+            return 2;
+        }
+        if (traces->parsed()) return print_traces(orders);
+        return repro->parsed() ? replay(orders, argv[0]) : search(orders);
+    } catch (const std::invalid_argument& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 2;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "the harness itself failed: %s\n", error.what());
+        return 4;
+    }
+}
+
+}  // namespace acairo::simulator

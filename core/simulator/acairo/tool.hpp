@@ -1,0 +1,18 @@
+// The command line of a program that holds properties: it searches for a run that fails, and replays one.
+//
+//     PROGRAM [--only NAME] [--seconds N] [--runs N] [--seed TEXT]     searches
+//     PROGRAM --list
+//     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
+//
+// Exit codes: 0 nothing found (repro: it does not fail here); 1 a failure was found, or reproduced each time; 2 wrong usage;
+// 3 repetitions disagree; 4 the harness itself failed.
+//
+// Threads: the main one.
+#pragma once
+
+namespace acairo::simulator {
+
+// For main() to return. The properties are those that are registered: see property.hpp.
+int tool(int argc, char** argv);
+
+}  // namespace acairo::simulator

@@ -1,0 +1,9 @@
+# Writes OUTPUT: the hash of all SOURCES, as acairo::simulator::schema().
+set(all "")
+foreach(source IN LISTS sources)
+    file(SHA256 "${source}" hash)
+    string(APPEND all "${hash}")
+endforeach()
+string(SHA256 hash "${all}")
+string(SUBSTRING "${hash}" 0 8 hash)
+file(CONFIGURE OUTPUT "${output}" CONTENT "#include <acairo/token.hpp>\n\nconst char* acairo::simulator::schema() noexcept { return \"${hash}\"; }\n")

@@ -1,0 +1,48 @@
+// All properties with real threads and real sockets: what the simulator assumes of the world is asked of the world.
+//
+// Threads: a property's own.
+// Invariants:
+//   1. The workload comes from a seed, so that it can be had again; the schedule is the machine's.
+#include <gtest/gtest.h>
+
+#include <acairo/property.hpp>
+#include <mutex>
+#include <random>
+
+namespace {
+
+class RealTrial final : public acairo::Trial {
+public:
+    explicit RealTrial(std::uint64_t seed) : random_(seed) {}
+    std::uint64_t below(std::uint64_t n) override {
+        const std::lock_guard lock(mutex_);
+        return random_() % n;
+    }
+    void require(bool holds, const char* what) override { EXPECT_TRUE(holds) << what; }
+    void clear_up() override {}
+
+private:
+    std::mutex mutex_;
+    std::mt19937_64 random_;
+};
+
+class InTheRealWorld : public testing::TestWithParam<const acairo::Property*> {};
+
+TEST_P(InTheRealWorld, holds) {
+    for (std::uint64_t seed = 1; seed <= 50 && !HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        RealTrial trial(seed);
+        GetParam()->body(trial);
+    }
+}
+
+std::vector<const acairo::Property*> all() {
+    std::vector<const acairo::Property*> properties;
+    for (const acairo::Property* it = acairo::Property::first; it; it = it->next) properties.push_back(it);
+    return properties;
+}
+
+INSTANTIATE_TEST_SUITE_P(Property, InTheRealWorld, testing::ValuesIn(all()),
+                         [](const auto& property) { return std::string(property.param->name); });
+
+}  // namespace

@@ -1,0 +1,11 @@
+# Two programs of the same properties: equal traces of 1,000 runs of each, or an error that shows both.
+foreach(program one other)
+    execute_process(COMMAND "${${program}}" traces OUTPUT_VARIABLE traces_of_${program} RESULT_VARIABLE result)
+    if(NOT result EQUAL 0)
+        message(FATAL_ERROR "${${program}} traces: ${result}\n${traces_of_${program}}")
+    endif()
+endforeach()
+if(NOT traces_of_one STREQUAL traces_of_other)
+    message(FATAL_ERROR "the traces differ:\n${one}\n${traces_of_one}\n${other}\n${traces_of_other}")
+endif()
+message(STATUS "${traces_of_one}")

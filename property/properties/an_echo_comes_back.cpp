@@ -1,0 +1,39 @@
+// Whatever the network does with the bytes (cuts, delays, full buffers), and whoever runs next: an echo is what was sent, and
+// then the end of the stream.
+//
+// It would have caught: bytes lost after a partial write; a read that waits although the socket is readable; a stream that one
+// connection closes and another one uses.
+#include "support.hpp"
+
+namespace property {
+namespace {
+
+void an_echo_comes_back(Trial& trial) {
+    Server server(1 + static_cast<int>(trial.below(2)));
+    const std::uint64_t clients = 1 + trial.below(3);
+    const auto client = [&] {
+        const std::string sent = pattern(trial.below(60));
+        Peer peer(server.address);
+        trial.require(peer.connected(), "a listening server is connected to");
+        platform::thread writer([&] {
+            trial.require(peer.send(sent) == sent.size(), "an echo server takes all bytes");
+            peer.end_sending();
+        });
+        const std::string received = peer.receive_all();
+        writer.join();
+        trial.require(received == sent, "the echo is what was sent");
+        trial.require(peer.end() == 0, "the stream ends without an error");
+    };
+    std::vector<platform::thread> others;
+    for (std::uint64_t i = 1; i < clients; ++i) others.emplace_back(client);
+    client();
+    for (platform::thread& other : others) other.join();
+    server.listener->stop();
+    trial.require(server.executor->drain(std::chrono::seconds(100)), "a server without clients drains");
+}
+
+const acairo::Property registered{
+    "an_echo_comes_back", an_echo_comes_back, {.interruptions = true, .shortages = false}};
+
+}  // namespace
+}  // namespace property

@@ -1,0 +1,170 @@
+// What properties share: a peer that speaks to a server over plain sockets, and the counting of lives. Over the platform only,
+// so in either world.
+//
+// Threads: a Peer belongs to one thread; a Census to all.
+// Invariants:
+//   1. A peer's calls block, and go on after EINTR and after what passes. What they return is the call's last word.
+//   2. A peer that is destroyed closes its socket.
+#pragma once
+#include <acairo/acairo.hpp>
+#include <acairo/property.hpp>
+#include <charconv>
+#include <cstring>
+#include <functional>
+
+namespace property {
+
+using acairo::platform;
+using acairo::Task;
+using acairo::Trial;
+
+// The simulator's addresses and Linux's are the same structure.
+inline platform::address loopback(std::string_view address) {
+    std::uint16_t port = 0;
+    std::from_chars(address.data() + address.rfind(':') + 1, address.data() + address.size(), port);
+    platform::address to;
+    auto& v4 = reinterpret_cast<::sockaddr_in&>(to.storage);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.length = sizeof v4;
+    return to;
+}
+
+inline bool passes(std::ptrdiff_t result) { return result == -EINTR || result == -ENOBUFS || result == -ENOMEM; }
+
+class Peer {
+public:
+    Peer() = default;
+    // Connected, or not: see connected().
+    explicit Peer(const std::string& address) {
+        platform::address to = loopback(address);
+        fd_ = platform::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd_ < 0) return;
+        int result = platform::connect(fd_, to);
+        // Interrupted, it goes on: a second call tells how it ended.
+        while (result == -EINTR || result == -EALREADY || result == -EINPROGRESS) result = platform::connect(fd_, to);
+        if (result < 0 && result != -EISCONN) close();
+    }
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+    ~Peer() { close(); }
+
+    bool connected() const noexcept { return fd_ >= 0; }
+    void close() noexcept {
+        if (fd_ >= 0) platform::close(std::exchange(fd_, -1));
+    }
+    void end_sending() const noexcept { platform::shutdown(fd_, SHUT_WR); }
+
+    // How many of the bytes were sent before an error.
+    std::size_t send(std::string_view bytes) const noexcept {
+        std::size_t sent = 0;
+        while (sent < bytes.size()) {
+            const std::ptrdiff_t result = platform::send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+            if (passes(result)) continue;
+            if (result <= 0) break;
+            sent += static_cast<std::size_t>(result);
+        }
+        return sent;
+    }
+    // At most `size` bytes, all of them unless the stream ended before.
+    std::string receive(std::size_t size) {
+        std::string bytes(size, '\0');
+        std::size_t got = 0;
+        while (got < size) {
+            const std::ptrdiff_t result = platform::recv(fd_, bytes.data() + got, size - got, 0);
+            if (passes(result)) continue;
+            end_ = result;
+            if (result <= 0) break;
+            got += static_cast<std::size_t>(result);
+        }
+        bytes.resize(got);
+        return bytes;
+    }
+    // Everything until the end of the stream. end(): 0, or the error.
+    std::string receive_all() {
+        std::string all;
+        std::string piece;
+        do {
+            piece = receive(64);
+            all += piece;
+        } while (piece.size() == 64);
+        return all;
+    }
+    std::ptrdiff_t end() const noexcept { return end_; }
+
+private:
+    int fd_ = -1;
+    std::ptrdiff_t end_ = 1;
+};
+
+// `size` bytes that tell their place.
+inline std::string pattern(std::size_t size, std::size_t from = 0) {
+    std::string bytes(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>('a' + (from + i) % 23);
+    return bytes;
+}
+
+// Counts who lives. Each life is counted twice at its end: a second end makes the count wrong, too.
+class Census {
+public:
+    bool empty() const noexcept { return alive_.load(std::memory_order_acquire) == 0; }
+    class Life {
+    public:
+        explicit Life(Census& census) noexcept : census_(&census) {
+            census_->alive_.fetch_add(1, std::memory_order_relaxed);
+        }
+        Life(Life&& other) noexcept : Life(*other.census_) {}
+        Life(const Life& other) noexcept : Life(*other.census_) {}
+        Life& operator=(const Life&) = delete;
+        ~Life() { census_->alive_.fetch_sub(1, std::memory_order_acq_rel); }
+
+    private:
+        Census* census_;
+    };
+
+private:
+    platform::atomic<std::uint64_t> alive_{0};
+};
+
+inline Task<void> echo(std::shared_ptr<acairo::TCPStream> stream) {
+    std::array<char, 16> buffer{};
+    while (const std::size_t size = co_await stream->read_some(buffer)) {
+        co_await stream->write_all(std::span<const char>(buffer).first(size));
+    }
+}
+
+// Accepts for ever; each connection is handled by `handler`.
+inline Task<void> accept_all(acairo::Executor& executor, acairo::TCPListener& listener,
+                             Task<void> (*handler)(std::shared_ptr<acairo::TCPStream>)) {
+    try {
+        for (;;) executor.spawn(std::bind(handler, co_await listener.accept()));
+    } catch (const acairo::TCPListenerStoppedError&) {}
+}
+
+inline void quiet(std::exception_ptr) {}
+
+// A server on a port of its own, with `handler` for each connection.
+struct Server {
+    explicit Server(int workers, Task<void> (*handler)(std::shared_ptr<acairo::TCPStream>) = echo,
+                    acairo::TCPListenerConfiguration configuration = {})
+        : executor(std::make_shared<acairo::Executor>(
+              acairo::ExecutorConfiguration{.workers = workers, .on_unhandled = quiet})),
+          listener(std::make_unique<acairo::TCPListener>(configuration, executor)) {
+        listener->bind("127.0.0.1:0");
+        listener->listen();
+        address = listener->local_address();
+        executor->spawn(
+            [&runs = *executor, &accepts = *listener, handler] { return accept_all(runs, accepts, handler); });
+    }
+    // The tasks end before what they use.
+    ~Server() { executor.reset(); }
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    std::shared_ptr<acairo::Executor> executor;
+    std::unique_ptr<acairo::TCPListener> listener;
+    std::string address;
+};
+
+}  // namespace property
