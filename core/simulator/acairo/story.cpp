@@ -30,8 +30,8 @@ struct Line {
     std::string file;  // with path and line
 };
 
-// Innermost first. Asks llvm-symbolizer, or addr2line, which print the same: a function and a place on two lines for each
-// frame, and an empty line behind each address.
+// Innermost first. Asks llvm-symbolizer, which prints a function and a place on two lines for each frame, and an empty line
+// behind each address.
 std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_t>& offsets) {
     std::map<std::uint64_t, std::vector<Line>> lines;
     std::array<char, 4096> program{};
@@ -41,10 +41,15 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
         "--demangle "
         "--output-style=LLVM --obj='" +
         std::string(program.data()) + "'";
-    for (const std::uint64_t offset : offsets) command += " " + std::to_string(offset);
-    command += " 2>/dev/null; done";
+    // In a file: they may be more than a command line holds.
+    std::FILE* const questions = std::tmpfile();
+    if (!questions) return lines;
+    for (const std::uint64_t offset : offsets)
+        std::fprintf(questions, "%llu\n", static_cast<unsigned long long>(offset));
+    std::rewind(questions);
+    command += " </dev/fd/" + std::to_string(::fileno(questions)) + " 2>/dev/null; done";
     std::FILE* const answers = ::popen(command.c_str(), "re");
-    if (!answers) return lines;
+    if (!answers) return std::fclose(questions), lines;
     auto offset = offsets.begin();
     std::array<char, 8192> read{};
     std::string function;
@@ -61,6 +66,7 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
         }
     }
     ::pclose(answers);
+    std::fclose(questions);
     return lines;
 }
 

@@ -1,5 +1,6 @@
 // Searching and replaying, and what is printed of it.
 #include <unistd.h>
+#include <acairo/canary.hpp>
 #include <acairo/plants.hpp>
 #include <acairo/replay.hpp>
 #include <acairo/seed.hpp>
@@ -15,7 +16,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 namespace acairo::simulator {
@@ -44,13 +44,6 @@ std::chrono::nanoseconds monotonic() {
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-std::vector<const Property*> all_properties() {
-    std::vector<const Property*> all;
-    for (const Property* property = Property::first; property; property = property->next) all.push_back(property);
-    std::ranges::sort(all, {}, [](const Property* property) { return std::string_view(property->name); });
-    return all;
-}
-
 // The token, or, when that is too long to paste, the file that it was put into.
 std::string handle_of(const Token& token) {
     const std::string text = text_of(token);
@@ -61,14 +54,6 @@ std::string handle_of(const Token& token) {
         directory / (token.property + "-" + std::to_string(Seed::of(text) % 1'000'000) + ".token");
     std::ofstream(file) << text << '\n';
     return file.string();
-}
-
-// With the bug that is planted, if any: "property+bug".
-std::string name_in_tokens(const Property& property) {
-    for (const Plant& plant : Plants::plants) {
-        if (plant.number == *Plants::chosen) return std::string(property.name) + "+" + plant.name;
-    }
-    return property.name;
 }
 
 // Chooses the bug that is in the name, too.
@@ -216,62 +201,6 @@ int replay(const Orders& orders, const char* program) {
     return failed == 0 ? 0 : 1;
 }
 
-// Whether every seed finds the bug within `runs` runs. 0: yes; 1: no; 77: this build cannot see it.
-int canary(const Orders& orders) {
-    const auto plant =
-        std::ranges::find(Plants::plants, orders.plant, [](const Plant& it) { return std::string_view(it.name); });
-    if (plant == Plants::plants.end()) {
-        std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
-        return 2;
-    }
-    const Property* const property = Property::find(plant->property);
-    if (!property) {
-        std::fprintf(stderr, "%s: no property \"%s\"\n", plant->name, plant->property);
-        return 2;
-    }
-    if (!has_detector(detector_of(plant->oracle))) {
-        std::printf("%s: this build has no detector for it (%s)\n", plant->name, plant->oracle);
-        return 77;
-    }
-    Plants::choose(plant->name);
-    const std::regex oracle(plant->oracle);
-    std::vector<std::uint64_t> runs;
-    for (std::uint64_t seed = 1; seed <= orders.seeds; ++seed) {
-        const Batch batch = run_batch(*property, seed * 1'000'000, std::min<std::uint64_t>(orders.runs, 10'000),
-                                      std::chrono::nanoseconds::max());
-        if (!batch.failed) {
-            std::printf("%s: NOT FOUND by %s from seed %llu in %llu runs\n", plant->name, property->name,
-                        static_cast<unsigned long long>(seed), static_cast<unsigned long long>(batch.runs));
-            return 1;
-        }
-        runs.push_back(batch.runs);
-        const Result again = run_in_child(*property, [&] { return std::make_unique<Seed>(batch.failed_seed); }, false);
-        if (!std::regex_search(again.kind, oracle)) {
-            std::printf("%s: seed %llu found \"%s\", and it should be /%s/\n%s\n", plant->name,
-                        static_cast<unsigned long long>(batch.failed_seed), again.kind.c_str(), plant->oracle,
-                        again.text.c_str());
-            return 1;
-        }
-    }
-    std::ranges::sort(runs);
-    std::printf("%s: found by %s from each of %zu seeds, after %llu runs in the median and %llu at most\n", plant->name,
-                property->name, runs.size(), static_cast<unsigned long long>(runs[runs.size() / 2]),
-                static_cast<unsigned long long>(runs.back()));
-    return 0;
-}
-
-// A line for each property: the hash over the traces of its first runs. Equal in every build.
-int print_traces(const Orders& orders) {
-    for (const Property* const property : all_properties()) {
-        const Batch batch =
-            run_batch(*property, 1, std::min<std::uint64_t>(orders.runs, 1000), std::chrono::nanoseconds::max());
-        std::printf("%s %llu %016llx\n", property->name, static_cast<unsigned long long>(batch.runs),
-                    static_cast<unsigned long long>(batch.hash));
-        if (batch.failed) return 1;
-    }
-    return 0;
-}
-
 }  // namespace
 
 int tool(int argc, char** argv) {
@@ -307,12 +236,12 @@ int tool(int argc, char** argv) {
             for (const Plant& plant : Plants::plants) std::printf("planted: %s\n", plant.name);
             return 0;
         }
-        if (find->parsed()) return canary(orders);
+        if (find->parsed()) return canary(orders.plant, orders.seeds, orders.runs);
         if (!orders.plant.empty() && !Plants::choose(orders.plant)) {
             std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
             return 2;
         }
-        if (traces->parsed()) return print_traces(orders);
+        if (traces->parsed()) return print_traces(orders.runs);
         return repro->parsed() ? replay(orders, argv[0]) : search(orders);
     } catch (const std::invalid_argument& error) {
         std::fprintf(stderr, "%s\n", error.what());

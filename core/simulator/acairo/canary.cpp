@@ -1,0 +1,96 @@
+// Looking for what is known to be there.
+#include <acairo/canary.hpp>
+#include <acairo/plants.hpp>
+#include <acairo/replay.hpp>
+#include <acairo/seed.hpp>
+#include <acairo/shrink.hpp>
+#include <acairo/token.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <regex>
+
+namespace acairo::simulator {
+
+std::string name_in_tokens(const Property& property) {
+    for (const Plant& plant : Plants::plants) {
+        if (plant.number == *Plants::chosen) return std::string(property.name) + "+" + plant.name;
+    }
+    return property.name;
+}
+
+std::vector<const Property*> all_properties() {
+    std::vector<const Property*> all;
+    for (const Property* property = Property::first; property; property = property->next) all.push_back(property);
+    std::ranges::sort(all, {}, [](const Property* property) { return std::string_view(property->name); });
+    return all;
+}
+
+int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs) {
+    const auto plant =
+        std::ranges::find(Plants::plants, bug, [](const Plant& it) { return std::string_view(it.name); });
+    if (plant == Plants::plants.end()) {
+        std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", bug.c_str());
+        return 2;
+    }
+    const Property* const property = Property::find(plant->property);
+    if (!property) {
+        std::fprintf(stderr, "%s: no property \"%s\"\n", plant->name, plant->property);
+        return 2;
+    }
+    if (!has_detector(detector_of(plant->oracle))) {
+        std::printf("%s: this build has no detector for it (%s)\n", plant->name, plant->oracle);
+        return 77;
+    }
+    Plants::choose(plant->name);
+    const std::regex oracle(plant->oracle);
+    std::vector<std::uint64_t> runs;
+    std::uint64_t last = 0;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        const Batch batch = run_batch(*property, seed * 1'000'000, std::min<std::uint64_t>(most_runs, 10'000),
+                                      std::chrono::nanoseconds::max());
+        if (!batch.failed) {
+            std::printf("%s: NOT FOUND by %s from seed %llu in %llu runs\n", plant->name, property->name,
+                        static_cast<unsigned long long>(seed), static_cast<unsigned long long>(batch.runs));
+            return 1;
+        }
+        runs.push_back(batch.runs);
+        last = batch.failed_seed;
+        const Result again = run_in_child(*property, [&] { return std::make_unique<Seed>(batch.failed_seed); }, false);
+        if (!std::regex_search(again.kind, oracle)) {
+            std::printf("%s: seed %llu found \"%s\", and it should be /%s/\n%s\n", plant->name,
+                        static_cast<unsigned long long>(batch.failed_seed), again.kind.c_str(), plant->oracle,
+                        again.text.c_str());
+            return 1;
+        }
+    }
+    // Its life goes on: it shrinks, and what is left fails each time.
+    Result found = run_in_child(*property, [&] { return std::make_unique<Seed>(last); }, false);
+    const Result small = shrink(*property, std::move(found), 100, std::chrono::seconds(10)).result;
+    for (int i = 0; i < 100; ++i) {
+        const Result again = run_in_child(*property, [&] { return std::make_unique<Replay>(small.recording); }, false);
+        if (again.kind == small.kind && again.trace_hash == small.trace_hash) continue;
+        std::printf("%s: repetition %d of \"%s\" is another run: \"%s\"\n", plant->name, i, small.kind.c_str(),
+                    again.kind.c_str());
+        return 3;
+    }
+    std::printf("100 times of 100: ci/repro %s\n",
+                text_of(Token{name_in_tokens(*property), schema(), detector_of(small.kind), small.recording}).c_str());
+    std::ranges::sort(runs);
+    std::printf("%s: found by %s from each of %zu seeds, after %llu runs in the median and %llu at most\n", plant->name,
+                property->name, runs.size(), static_cast<unsigned long long>(runs[runs.size() / 2]),
+                static_cast<unsigned long long>(runs.back()));
+    return 0;
+}
+
+int print_traces(std::uint64_t most_runs) {
+    for (const Property* const property : all_properties()) {
+        const Batch batch =
+            run_batch(*property, 1, std::min<std::uint64_t>(most_runs, 1000), std::chrono::nanoseconds::max());
+        std::printf("%s %llu %016llx\n", property->name, static_cast<unsigned long long>(batch.runs),
+                    static_cast<unsigned long long>(batch.hash));
+        if (batch.failed) return 1;
+    }
+    return 0;
+}
+
+}  // namespace acairo::simulator
