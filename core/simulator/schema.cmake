@@ -1,5 +1,5 @@
-# Writes OUTPUT: the hash of all SOURCES, as acairo::simulator::schema().
-set(all "")
+# Writes OUTPUT: the hash of all SOURCES and of the LIBRARY's name, as acairo::simulator::schema().
+set(all "${library}")
 foreach(source IN LISTS sources)
     file(SHA256 "${source}" hash)
     string(APPEND all "${hash}")

@@ -32,12 +32,17 @@ foreach(unseen allocations fiber sanitizers scheduler threads waiting)
         COMPILE_OPTIONS -fno-sanitize=thread)
 endforeach()
 
-# A recording means something only to the sources that made it: their hash is in each token.
+# A recording means something only to the sources that made it, and to the standard library that they were built with, which
+# destroys a deque's elements in its own order: their hash is in each token.
+set(acairo_library libstdc++)
+if(CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+")
+    set(acairo_library libc++)
+endif()
 file(GLOB acairo_schema_sources CONFIGURE_DEPENDS "${acairo_SOURCE_DIR}/core/acairo/*.?pp"
     "${acairo_SOURCE_DIR}/core/simulator/acairo/*.?pp")
 set(acairo_schema "${PROJECT_BINARY_DIR}/schema.cpp")
 add_custom_command(OUTPUT "${acairo_schema}" DEPENDS ${acairo_schema_sources} VERBATIM
-    COMMAND ${CMAKE_COMMAND} "-Dsources=${acairo_schema_sources}" "-Doutput=${acairo_schema}"
+    COMMAND ${CMAKE_COMMAND} "-Dsources=${acairo_schema_sources}" "-Dlibrary=${acairo_library}" "-Doutput=${acairo_schema}"
         -P "${acairo_SOURCE_DIR}/core/simulator/schema.cmake")
 target_sources(acairo_simulator PRIVATE "${acairo_schema}")
 

@@ -83,6 +83,7 @@ int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs)
 }
 
 int print_traces(std::uint64_t most_runs) {
+    std::printf("schema %s\n", schema());
     for (const Property* const property : all_properties()) {
         const Batch batch =
             run_batch(*property, 1, std::min<std::uint64_t>(most_runs, 1000), std::chrono::nanoseconds::max());

@@ -12,8 +12,8 @@ namespace acairo::simulator {
 // in it; and whether what was found, made smaller, fails in the same way 100 times of 100. Prints a line. 0: yes; 1: no; 2: no
 // such bug; 3: its repetitions disagree; 77: this build cannot see it.
 int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs);
-// A line for each property: the hash over the traces of its first runs, 1,000 at most. Equal in every build. 0, or 1 when one
-// of them fails.
+// The schema, and a line for each property: the hash over the traces of its first runs, 1,000 at most. Equal in every build of
+// one schema. 0, or 1 when one of them fails.
 int print_traces(std::uint64_t most_runs);
 
 // By name.

@@ -70,9 +70,11 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
     return lines;
 }
 
+// Without debug information a place has no path and the line 0: it says nothing.
 bool is_the_programs(const std::string& file) {
-    return file.find("/core/simulator/") == std::string::npos && file.find("/include/c++/") == std::string::npos &&
-           file.find("??") == std::string::npos && file.find("/acairo/platform.hpp") == std::string::npos;
+    return file.find(":0:") == std::string::npos && file.find("/core/simulator/") == std::string::npos &&
+           file.find("/include/c++/") == std::string::npos && file.find("??") == std::string::npos &&
+           file.find("/acairo/platform.hpp") == std::string::npos;
 }
 
 bool is_the_librarys(const std::string& file) {
