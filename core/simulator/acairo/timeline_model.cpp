@@ -1,4 +1,5 @@
 // From moments and events to boxes, pauses and lanes.
+#include <acairo/canary.hpp>
 #include <acairo/story.hpp>
 #include <acairo/timeline_model.hpp>
 #include <acairo/token.hpp>
@@ -171,7 +172,7 @@ Model model_of(const Property& property, const Result& result) {
     model.passed = result.passed();
     model.verdict = model.passed ? "passed" : result.kind;
     model.text = result.text;
-    model.token = text_of(Token{property.name, schema(), detector_of(result.kind), result.recording});
+    model.token = text_of(Token{name_in_tokens(property), schema(), detector_of(result.kind), result.recording});
     model.steps = result.steps;
     model.left_out = result.moments_left_out;
     Builder(result, model).build();
