@@ -26,7 +26,6 @@ Table table;
 bool counting = false;
 std::uint64_t failing = 0;
 bool persists = false;
-bool failed = false;
 Census census;
 
 bool is_of_the_run() noexcept { return counting && Unseen::depth == 0 && Scheduler::running() != nullptr; }
@@ -84,7 +83,6 @@ bool fails() noexcept {
     ++census.made;
     if (failing == 0 || census.made < failing) return false;
     if (census.made > failing && !persists) return false;
-    failed = true;
     return true;
 }
 
@@ -96,12 +94,10 @@ void begin_run(std::uint64_t its_failing, bool its_persists) noexcept {
     census = Census{};
     failing = its_failing;
     persists = its_persists;
-    failed = false;
     counting = true;
 }
 
 void clear_up() noexcept { failing = 0; }
-bool has_failed() noexcept { return failed; }
 
 Census end_run() noexcept {
     counting = false;

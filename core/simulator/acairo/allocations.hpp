@@ -23,7 +23,5 @@ void begin_run(std::uint64_t failing, bool persists) noexcept;
 // From now on none fails.
 void clear_up() noexcept;
 Census end_run() noexcept;
-// Whether one has failed in this run.
-bool has_failed() noexcept;
 
 }  // namespace acairo::simulator::allocations

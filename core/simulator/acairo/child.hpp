@@ -16,12 +16,6 @@
 
 namespace acairo::simulator {
 
-// An event, and where in the program it was.
-struct Place {
-    Event event;
-    std::string source;  // "tcp_stream.cpp:83", or empty
-};
-
 struct Result {
     std::string kind;  // empty: the run passed
     std::string text;  // what the run said of its failure, or what was on its stderr

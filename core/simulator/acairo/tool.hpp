@@ -3,6 +3,8 @@
 //     PROGRAM [--only NAME] [--seconds N] [--runs N] [--seed TEXT]     searches
 //     PROGRAM --list
 //     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
+//     PROGRAM canary BUG [--seeds N]                                   whether a planted bug is found; --plant BUG searches with it
+//     PROGRAM traces                                                   hashes that are equal in every build
 //
 // Exit codes: 0 nothing found (repro: it does not fail here); 1 a failure was found, or reproduced each time; 2 wrong usage;
 // 3 repetitions disagree; 4 the harness itself failed.
