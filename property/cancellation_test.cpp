@@ -26,8 +26,7 @@ Task<int> seven() { co_return 7; }
 // --- what a request ends ---
 
 // Awaits `wait()` under a token; a stop is requested when it waits. Gives how it ended.
-template <class Wait>
-std::string ending_when_stopped(std::shared_ptr<acairo::Executor> work, Wait wait) {
+template <class Wait> std::string ending_when_stopped(std::shared_ptr<acairo::Executor> work, Wait wait) {
     StopSource source;
     std::string ended;
     int endings = 0;

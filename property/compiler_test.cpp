@@ -58,8 +58,7 @@ Foreign await_with_a_lambda_made_a_function(int& balance) {
 }
 
 // Destructions that no construction stands for.
-template <class F>
-int surplus_of(F coroutine) {
+template <class F> int surplus_of(F coroutine) {
     int balance = 0;
     { const Foreign foreign = coroutine(balance); }
     return -balance;
@@ -89,8 +88,8 @@ TEST(every_compiler, destroys_a_temporary_with_a_constructor_once) {
 }
 
 // An aggregate in such an expression does no harm when its destruction does nothing, nor does what has a constructor.
-template <class T>
-constexpr bool safe_in_a_co_await_expression = !std::is_aggregate_v<T> || std::is_trivially_destructible_v<T>;
+template <class T> constexpr bool safe_in_a_co_await_expression =
+    !std::is_aggregate_v<T> || std::is_trivially_destructible_v<T>;
 
 using Stream = acairo::TCPStream;
 static_assert(std::is_aggregate_v<acairo::ExecutorConfiguration>);

@@ -223,8 +223,7 @@ std::shared_ptr<Executor> reporting() {
     return std::make_shared<Executor>(configuration);
 }
 
-template <class E>
-Task<void> throw_it(E thrown) {
+template <class E> Task<void> throw_it(E thrown) {
     throw thrown;
     co_return;
 }
@@ -561,8 +560,7 @@ TEST(drain, on_a_worker_is_a_logic_error_and_does_not_drain) {
 // --- fairness ---
 
 // Awaits what is ready at once until `go_on` is false; gives up after so often that it can only have been alone.
-template <class Ready>
-Task<bool> busy_until(const bool& stop, Ready ready) {
+template <class Ready> Task<bool> busy_until(const bool& stop, Ready ready) {
     for (int i = 0; i < 1'000'000; ++i) {
         if (stop) co_return true;
         co_await ready();

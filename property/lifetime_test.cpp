@@ -20,8 +20,7 @@ Task<void> nothing() { co_return; }
 
 // Three frames, each with a counted parameter and a counted local; the innermost awaits `wait()`.
 // (Six objects in the frames; a temporary that a parameter was copied from may live as long as the expression.)
-template <class Wait>
-Task<void> three_frames(Census& census, Wait wait, Counted, int depth = 2) {
+template <class Wait> Task<void> three_frames(Census& census, Wait wait, Counted, int depth = 2) {
     const Counted local(census);
     if (depth == 0) {
         co_await wait();
@@ -104,8 +103,7 @@ TEST(the_captures, of_a_lambda_coroutine_live_as_long_as_it_runs) {
 // --- destroyed while suspended ---
 
 // A chain whose innermost frame awaits `wait()`; it is destroyed by another coroutine on its worker.
-template <class Wait>
-class Victim {
+template <class Wait> class Victim {
 public:
     // `settles`: returns when it waits. Else it is only spawned.
     Victim(Executor& work, Census& census, Wait wait, bool settles = true) : work_(work) {
@@ -136,8 +134,7 @@ private:
     std::string ended_;
 };
 
-template <class Wait>
-void destroy_while_it_waits(std::shared_ptr<Executor> work, Wait wait) {
+template <class Wait> void destroy_while_it_waits(std::shared_ptr<Executor> work, Wait wait) {
     Census census;
     Victim victim(*work, census, wait);
     work->sync_wait([&]() -> Task<void> {
@@ -358,8 +355,7 @@ protected:
         EXPECT_EQ(census.alive(), 2);
     }
     // Awaits the task where it is.
-    template <class T>
-    static Task<std::string> take(Task<T>& task) {
+    template <class T> static Task<std::string> take(Task<T>& task) {
         std::exception_ptr thrown;
         try {
             static_cast<void>(co_await std::move(task));
@@ -367,8 +363,7 @@ protected:
         co_return name_of(thrown);
     }
     // Runs `function` when the child has ended and nobody has taken its result.
-    template <class F>
-    void between(F function) {
+    template <class F> void between(F function) {
         work->sync_wait([this, function]() -> Task<void> {
             event.set();
             co_await acairo::sleep_for(0ns);

@@ -51,8 +51,7 @@ private:
     int fd_ = -1;
 };
 
-template <class R>
-R succeed(R result, const char* call) {
+template <class R> R succeed(R result, const char* call) {
     if (result < 0) throw std::system_error(errno, std::system_category(), call);
     return result;
 }
@@ -87,8 +86,7 @@ public:
         }
     }
     // What `call`, getsockname or getpeername, says of `fd`; empty when it fails.
-    template <class Call>
-    static std::string of(int fd, Call call) {
+    template <class Call> static std::string of(int fd, Call call) {
         Address address;
         if (call(fd, address.get(), &address.length_) != 0) return "";
         std::array<char, INET6_ADDRSTRLEN> host{};

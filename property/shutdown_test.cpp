@@ -81,8 +81,7 @@ public:
     }
 
 private:
-    template <class F>
-    void start(F callable) {
+    template <class F> void start(F callable) {
         work_->spawn([mine = Counted(census_), callable = std::move(callable)] { return callable(); });
     }
 

@@ -57,8 +57,7 @@ inline std::string exception_in_words() {
     } catch (const std::bad_alloc&) { return "bad_alloc"; }
 }
 
-template <class F>
-std::string exception_of(F&& call) {
+template <class F> std::string exception_of(F&& call) {
     try {
         call();
         return "none";
@@ -66,8 +65,7 @@ std::string exception_of(F&& call) {
 }
 
 // The text of what `call` throws, empty when it throws nothing.
-template <class F>
-std::string message_of(F&& call) {
+template <class F> std::string message_of(F&& call) {
     try {
         call();
         return "";
@@ -75,8 +73,7 @@ std::string message_of(F&& call) {
 }
 
 // Awaits what `make()` returns and tells how that ended: its result, "done" when it has none, or its exception.
-template <class F>
-acairo::Task<std::string> ending(F make) {
+template <class F> acairo::Task<std::string> ending(F make) {
     try {
         if constexpr (requires { words(make().await_resume()); }) {
             co_return words(co_await make());
@@ -124,14 +121,12 @@ inline Running start_ending(acairo::Executor& executor, MakeEnding make, acairo:
 }
 
 // Starts what `make()` returns on a worker.
-template <class F>
-Running start(acairo::Executor& executor, F make, acairo::StopToken token = {}) {
+template <class F> Running start(acairo::Executor& executor, F make, acairo::StopToken token = {}) {
     return start_ending(executor, [make = std::move(make)] { return ending(std::ref(make)); }, std::move(token));
 }
 
 // Awaits what `make()` returns, on a worker, and tells how it ended.
-template <class F>
-std::string ending_of(acairo::Executor& executor, F make) {
+template <class F> std::string ending_of(acairo::Executor& executor, F make) {
     return executor.sync_wait(MakeEnding([&] { return ending(std::ref(make)); }));
 }
 
@@ -209,12 +204,8 @@ protected:
     }
 
     // Awaits what `make()` returns, on a worker, and tells how it ended.
-    template <class F>
-    std::string ending_of(F make) {
-        return sockets::ending_of(*executor_, std::move(make));
-    }
-    template <class F>
-    Running start(F make, acairo::StopToken token = {}) {
+    template <class F> std::string ending_of(F make) { return sockets::ending_of(*executor_, std::move(make)); }
+    template <class F> Running start(F make, acairo::StopToken token = {}) {
         return sockets::start(*executor_, std::move(make), std::move(token));
     }
 

@@ -20,23 +20,20 @@ namespace {
 struct Ours {
     using Source = acairo::StopSource;
     using Token = acairo::StopToken;
-    template <class F>
-    using Callback = acairo::StopCallback<F>;
+    template <class F> using Callback = acairo::StopCallback<F>;
 };
 #ifdef __cpp_lib_jthread
 struct Standard {
     using Source = std::stop_source;
     using Token = std::stop_token;
-    template <class F>
-    using Callback = std::stop_callback<F>;
+    template <class F> using Callback = std::stop_callback<F>;
 };
 using Worlds = testing::Types<Ours, Standard>;
 #else
 using Worlds = testing::Types<Ours>;
 #endif
 
-template <class World>
-class stop_tokens : public testing::Test {};
+template <class World> class stop_tokens : public testing::Test {};
 TYPED_TEST_SUITE(stop_tokens, Worlds, );
 
 TYPED_TEST(stop_tokens, see_a_request_and_only_the_first_one_makes_it) {

@@ -155,10 +155,7 @@ inline void settle(acairo::Executor& executor, int workers = 1) {
 }
 
 // Runs `callable` on a worker of an executor of its own, and returns its task's result.
-template <class F>
-auto run(F callable) {
-    return executor()->sync_wait(std::move(callable));
-}
+template <class F> auto run(F callable) { return executor()->sync_wait(std::move(callable)); }
 
 // Two ends of a connection, on `executor`.
 using Streams = std::pair<std::shared_ptr<acairo::TCPStream>, std::shared_ptr<acairo::TCPStream>>;
@@ -189,16 +186,14 @@ inline std::string name_of(const std::exception_ptr& thrown) {
     }
 }
 
-template <class F>
-std::string ending_of(F function) {
+template <class F> std::string ending_of(F function) {
     try {
         static_cast<void>(function());
         return "returned";
     } catch (...) { return name_of(std::current_exception()); }
 }
 
-template <class A>
-acairo::Task<std::string> ending(A awaitable) {
+template <class A> acairo::Task<std::string> ending(A awaitable) {
     std::exception_ptr thrown;
     try {
         static_cast<void>(co_await std::move(awaitable));

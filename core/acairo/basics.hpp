@@ -47,22 +47,14 @@ namespace detail {
 // compiled out. One condition per check, and no branch at the call site: two conditions are two checks.
 inline void check(bool expected, const char* what, std::source_location at = std::source_location::current()) noexcept {
     if (expected) return;
-    std::fprintf(stderr, "acairo: check failed: %s\n  at %s:%u in %s\n", what, at.file_name(),
-                 static_cast<unsigned>(at.line()), at.function_name());
-    std::abort();
-}
-
-// For the end of a switch that handles every case, and for what is never called.
-[[noreturn]] inline void impossible(std::source_location where = std::source_location::current()) noexcept {
-    check(false, "this line cannot be reached", where);
+    std::fprintf(stderr, "acairo: check failed: %s\n  at %s:%u in %s\n", what, at.file_name(), at.line(),
+                 at.function_name());
     std::abort();
 }
 
 // Throws std::invalid_argument, which names the value and the remedy, when it is not valid.
-inline void require(bool valid, const char* name, std::int64_t value, std::string_view remedy) {
-    if (!valid)
-        throw std::invalid_argument(std::string("acairo: ") + name + " is " + std::to_string(value) + "; " +
-                                    std::string(remedy));
+inline void require(bool valid, const std::string& name, std::int64_t value, const std::string& remedy) {
+    if (!valid) throw std::invalid_argument("acairo: " + name + " is " + std::to_string(value) + "; " + remedy);
 }
 
 // `result` is what the seam returned (-errno), `call` the system call and what it was for.

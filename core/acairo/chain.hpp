@@ -24,18 +24,13 @@
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
-struct Awaiting;
-struct Chain;
-struct Scope;
-struct TaskOwner;
-
 // What a chain knows of a task: its promise begins with it.
 struct Frame : Pinned {
-    explicit Frame(std::coroutine_handle<> self) noexcept : handle(self) {}
-    Chain* chain = nullptr;        // null until the task is started
-    Awaiting* awaiting = nullptr;  // in the frame of the task that awaits this one; null at a root
-    TaskOwner* owner = nullptr;
-    std::coroutine_handle<> handle;
+    // Without this, each frame would hold its own address. A promise begins with its Frame, and is aligned as that is.
+    std::coroutine_handle<Frame> handle() noexcept { return std::coroutine_handle<Frame>::from_promise(*this); }
+    struct Chain* chain = nullptr;        // null until the task is started
+    struct Awaiting* awaiting = nullptr;  // in the frame of the task that awaits this one; null at a root
+    struct TaskOwner* owner = nullptr;
 };
 
 // One task awaits another. Of its own for each co_await: g++ 12 takes the results of `co_await a - co_await b` after both.
@@ -51,9 +46,7 @@ struct TaskOwner {
     explicit TaskOwner(Frame& owned) noexcept : frame(&owned) { owned.owner = this; }
     TaskOwner(TaskOwner&& other) noexcept { *this = std::move(other); }
     TaskOwner& operator=(TaskOwner&& other) noexcept {
-        if (this == &other) return *this;
-        reset();
-        frame = std::exchange(other.frame, nullptr);
+        if (this != &other) reset(), frame = std::exchange(other.frame, nullptr);
         if (frame) frame->owner = this;
         return *this;
     }
@@ -69,10 +62,12 @@ struct TaskOwner {
 // is complete. An operation on a socket has claimed one of its directions from its begin to its end.
 struct Operation : std::suspend_always {
     enum class Outcome : std::uint8_t { pending, done, cancelled, timed_out, failed, no_memory };
+    // A byte: without this, each operation in a coroutine's frame would hold a pointer to a name.
+    enum class Call : std::uint8_t { recv, send, epoll_ctl, accept4, socket, setsockopt, connect };
+    static constexpr std::array names{"recv", "send", "epoll_ctl", "accept4", "socket", "setsockopt", "connect"};
 
-    // `name`: what an error calls it. Without a socket, it waits for its chain's timer only.
-    explicit Operation(const char* its_name, Socket* its_socket = nullptr, Direction way = Direction::read) noexcept
-        : socket(its_socket), name(its_name), direction(way) {}
+    // Without a socket, it waits for its chain's timer only.
+    explicit Operation(Socket* on = nullptr, Direction way = Direction::read) noexcept : socket(on), direction(way) {}
     // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
     // std::system_error (bad_file_descriptor): the socket is closed.
     bool await_ready();
@@ -83,9 +78,9 @@ struct Operation : std::suspend_always {
     // What the chain's timer means; `pending`: try again.
     virtual Outcome expired() const noexcept { return Outcome::timed_out; }
     void complete(Outcome with = Outcome::done) noexcept { outcome = with; }
-    void fail(std::ptrdiff_t result, const char* call) noexcept {
+    void fail(std::ptrdiff_t result, Call call) noexcept {
         error = static_cast<int>(result);
-        name = call;
+        failed = call;
         complete(Outcome::failed);
     }
     void attempt() noexcept {
@@ -99,22 +94,18 @@ struct Operation : std::suspend_always {
     // Throws Cancelled, TimedOut, std::bad_alloc, or std::system_error, with `detail` after the name of the call that
     // failed; returns when the outcome is `done`.
     void rethrow(const std::string& detail = {}) const {
-        switch (outcome) {
-            case Outcome::done: return;
-            case Outcome::cancelled: throw Cancelled();
-            case Outcome::timed_out: throw TimedOut();
-            case Outcome::no_memory: throw std::bad_alloc();
-            case Outcome::failed: throw_system_error(error, name + detail);
-            case Outcome::pending: impossible();
-        }
-        impossible();
+        check(outcome != Outcome::pending, "an operation is complete when its task goes on");
+        if (outcome == Outcome::cancelled) throw Cancelled();
+        if (outcome == Outcome::timed_out) throw TimedOut();
+        if (outcome == Outcome::no_memory) throw std::bad_alloc();
+        if (outcome == Outcome::failed) throw_system_error(error, names[static_cast<std::size_t>(failed)] + detail);
     }
 
     // What await_transform sets. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
     Chain* chain = nullptr;
     Socket* const socket;
-    const char* name;  // with `failed`: the system call's
-    int error = 0;     // with `failed`: -errno
+    int error = 0;  // with `failed`: -errno
+    Call failed{};
     Outcome outcome = Outcome::pending;
     const Direction direction;
     bool timed = false;
@@ -124,15 +115,11 @@ struct Chain : Waiter {
     explicit Chain(Worker* its_worker) noexcept : worker(its_worker) {}
 
     // Runs until the chain is suspended, or its root task has ended.
-    void run() noexcept final {
+    void run() noexcept override {
         check(!parked, "a parked chain does not run");
         budget = worker->executor.budget;
-        if (operation && !advance()) return;
-        const bool ended = (!leaf && !begin()) || run_tasks();
-        if (ended) finish();
+        if ((!operation || advance()) && run_tasks()) finish();
     }
-    // The first run: sets the root, or `failure` and returns false.
-    virtual bool begin() noexcept { impossible(); }
     // Takes the root's result; may destroy the chain.
     virtual void finish() noexcept = 0;
     // True when the root task has ended.
@@ -140,7 +127,7 @@ struct Chain : Waiter {
         Runner on_this_stack{leaf, false};
         runner = &on_this_stack;
         const bool pinned = worker != nullptr;
-        while (Frame* const task = std::exchange(on_this_stack.next, nullptr)) task->handle.resume();
+        while (Frame* const task = std::exchange(on_this_stack.next, nullptr)) task->handle().resume();
         // Without a worker, another thread may run the chain by now: only the runner, on this stack, is ours.
         if (pinned) runner = nullptr;
         return on_this_stack.ended;
@@ -179,7 +166,7 @@ struct Chain : Waiter {
     Registration* registration() noexcept {
         int error = 0;
         Registration* const place = operation->socket->registration(*worker, operation->direction, error);
-        if (!place) operation->fail(error, "epoll_ctl");
+        if (!place) operation->fail(error, Operation::Call::epoll_ctl);
         return place;
     }
     // The operation waits at this worker's registration, or, when `place` is null, for the chain's timer only.
@@ -190,7 +177,8 @@ struct Chain : Waiter {
     }
     // It waits until the socket may be ready, or until the timeout.
     void wait(Registration& place) noexcept {
-        const std::chrono::nanoseconds timeout = operation->socket->endpoint.timeout(operation->direction);
+        const TCPStreamConfiguration& stream = operation->socket->endpoint->configuration;
+        const auto timeout = operation->direction == Direction::read ? stream.read_timeout : stream.write_timeout;
         // One deadline for the whole operation, however often it waits.
         if (timeout.count() != 0 && !armed())
             arm(worker->timers, std::exchange(operation->timed, true) ? deadline : deadline_after(timeout));
@@ -200,7 +188,7 @@ struct Chain : Waiter {
         if (waiting_at) std::exchange(waiting_at, nullptr)->waiter(operation->direction) = nullptr;
     }
     // After a system call has given an error.
-    void wait_or_fail(std::ptrdiff_t result, const char* call) noexcept {
+    void wait_or_fail(std::ptrdiff_t result, Operation::Call call) noexcept {
         if (result != -EAGAIN) return operation->fail(result, call);
         if (Registration* const place = registration()) wait(*place);
     }
@@ -209,10 +197,6 @@ struct Chain : Waiter {
         check(std::exchange(parked, false), "only a parked chain is woken");
         withdraw();
         yield();
-    }
-    // Its operation, when it is parked, finds the stop when it is tried again.
-    void cancel() noexcept {
-        if (parked && stop_requested(scope)) interrupt();
     }
     // Its timer has expired, or its foreign awaitable is ready, or it is new.
     void deliver() noexcept final {
@@ -223,15 +207,11 @@ struct Chain : Waiter {
         interrupt();
     }
     // True when the executor stops, or a stop was requested in one of the scopes from `innermost` on.
-    bool stop_requested(const Scope* innermost) const noexcept;
+    bool stop_requested(const struct Scope* innermost) const noexcept;
 
     void yield() noexcept { link_before(worker->ready); }
     // True when the chain has had its budget of completions, and is now at the back of the ready queue.
-    bool yields() noexcept {
-        const bool spent = worker && --budget <= 0;
-        if (spent) yield();
-        return spent;
-    }
+    bool yields() noexcept { return worker && --budget <= 0 && (yield(), true); }
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
     void resume_from_anywhere() noexcept {
         if (worker) return worker->post(*this);
@@ -240,12 +220,10 @@ struct Chain : Waiter {
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.
     void destroy(Frame& top) noexcept {
         failure = nullptr;
-        if (top.handle.done()) {
-            // There is nothing below it, and whoever awaits it is already on its way.
-            if (leaf == &top) leaf = nullptr;
-            destroy_one(top);
-            return;
-        }
+        // Then there is nothing below it, and whoever awaits it is already on its way.
+        const bool ended = top.handle().done();
+        if (ended && leaf == &top) leaf = nullptr;
+        if (ended) return void(destroy_one(top));
         if (worker) leave();
         for (const Frame* last = nullptr; last != &top; leaf = destroy_one(*leaf)) last = leaf;
         // The task that awaited `top` goes on, with Cancelled.
@@ -255,7 +233,7 @@ struct Chain : Waiter {
         Frame* const parent = frame.awaiting ? &frame.awaiting->parent : nullptr;
         if (parent) frame.awaiting->child = nullptr;
         frame.owner->frame = nullptr;
-        frame.handle.destroy();
+        frame.handle().destroy();
         return parent;
     }
     // Takes a suspended chain out of everything that could still resume it.
@@ -278,7 +256,7 @@ struct Chain : Waiter {
         bool ended;
     };
     Worker* const worker;
-    Scope* scope = nullptr;
+    struct Scope* scope = nullptr;
     // The exception of the task that ended last, on its way to the task that awaits it.
     std::exception_ptr failure;
     Frame* leaf = nullptr;
@@ -309,7 +287,6 @@ struct Scope final : Timer {
         disarm();
         chain.scope = outer;
     }
-    bool requested() const noexcept { return fired || token.stop_requested(); }
     // What the token calls. On the worker it is delivered at once, else through the inbox: who requests a stop never
     // resumes anything.
     void operator()() noexcept {
@@ -320,7 +297,8 @@ struct Scope final : Timer {
         posted = false;
         // What is requested further in is not this scope's affair.
         fired = !chain.stop_requested(outer);
-        chain.cancel();
+        // An operation that is parked finds the stop when it is tried again.
+        if (chain.parked && chain.stop_requested(chain.scope)) chain.interrupt();
     }
     Chain& chain;
     Scope* const outer;
@@ -331,7 +309,7 @@ struct Scope final : Timer {
 };
 inline bool Chain::stop_requested(const Scope* innermost) const noexcept {
     if (worker->executor.stopping()) return true;
-    while (innermost && !innermost->requested()) innermost = innermost->outer;
+    while (innermost && !innermost->fired && !innermost->token.stop_requested()) innermost = innermost->outer;
     return innermost != nullptr;
 }
 
@@ -339,10 +317,9 @@ inline bool Operation::await_ready() {
     const Lifetime& executor = with_worker(chain).worker->executor;
     check(outcome == Outcome::pending, "an operation is awaited once");
     if (chain->stop_requested(chain->scope)) return complete(Outcome::cancelled), true;
-    if (socket && socket->endpoint.executor.get() != &executor)
-        misuse(std::string(name) +
-               " on a worker of another executor; use the executor that the stream or listener was made with");
-    if (socket) socket->claim(direction, name);
+    if (socket && socket->endpoint->executor.get() != &executor)
+        misuse("an operation on a worker of another executor; use the one that the stream or listener was made with");
+    if (socket) socket->claim(direction);
     chain->operation = this;
     return chain->advance() && !chain->yields();
 }
@@ -350,7 +327,7 @@ inline bool Operation::await_ready() {
 inline void TaskOwner::reset() noexcept {
     if (!frame) return;
     if (frame->chain) return frame->chain->destroy(*frame);
-    std::exchange(frame, nullptr)->handle.destroy();
+    std::exchange(frame, nullptr)->handle().destroy();
 }
 
 }  // namespace acairo::inline ACAIRO_WORLD::detail

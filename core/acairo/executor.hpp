@@ -27,12 +27,10 @@ namespace detail {
 
 struct State final : Lifetime {
     // Throws std::invalid_argument and std::system_error. Starts no thread.
-    explicit State(const ExecutorConfiguration& configuration)
-        : Lifetime(configuration.budget), on_unhandled(configuration.on_unhandled) {
+    explicit State(const ExecutorConfiguration& its) : Lifetime(its.budget), on_unhandled(its.on_unhandled) {
         require(budget >= 1, "ExecutorConfiguration.budget", budget, "it must be at least 1");
-        const int count = configuration.workers;
-        require(count >= 1, "ExecutorConfiguration.workers", count, "it must be at least 1");
-        for (int i = 0; i < count; ++i) workers.emplace_back(*this);
+        require(its.workers >= 1, "ExecutorConfiguration.workers", its.workers, "it must be at least 1");
+        for (int i = 0; i < its.workers; ++i) workers.emplace_back(*this);
     }
     bool on_worker() const noexcept { return Worker::current() && &Worker::current()->executor == this; }
     // Takes a new chain in: throws Cancelled after a stop, and, from outside, while draining.
@@ -60,10 +58,11 @@ struct State final : Lifetime {
         if (word.fetch_or(stopped, std::memory_order_acq_rel) & stopped) return;
         for (Worker& worker : workers) worker.post(worker);
     }
-    // A thread outside waits for something that a worker changes; until `deadline` at most, when there is one.
-    void wait(const auto& over, std::optional<std::chrono::nanoseconds> deadline = {}) {
+    // A thread outside waits for something that a worker changes; until `deadline` at most, when there is one: true when it came.
+    bool wait(const auto& over, std::optional<std::chrono::nanoseconds> deadline = {}) {
         const Lock lock(mutex);
         while (!over() && (deadline ? changed.wait_until(mutex, *deadline) : (changed.wait(mutex), true))) {}
+        return over();
     }
     void report(const std::exception_ptr& failure) const noexcept try {
         try {
@@ -89,22 +88,21 @@ struct State final : Lifetime {
     platform::condition_variable changed;
 };
 
-template <class F>
-using TaskOf = std::invoke_result_t<F&>;
+template <class F> using TaskOf = std::invoke_result_t<F&>;
 template <class F>
 concept ReturnsTask = std::invocable<F&> && std::same_as<TaskOf<F>, Task<typename TaskOf<F>::value_type>>;
 
 // A chain with its callable, which lives as long as its coroutine: the captures of a lambda coroutine live in it. When
 // nothing of them is left, `end` gets the exception that left the task, and releases the chain.
-template <class F, class End>
-struct Root final : Chain {
-    Root(Worker& its_worker, F&& its_callable, End&& its_end)
-        : Chain(&its_worker), callable(std::move(its_callable)), end(std::move(its_end)) {}
-    bool begin() noexcept override try {
-        task = callable();
-        set_root(*PromiseBase::startable(task));
-        return true;
-    } catch (...) { return failure = std::current_exception(), false; }
+template <class F, class End> struct Root final : Chain {
+    Root(Worker& on, F&& called, End&& last) : Chain(&on), callable(std::move(called)), end(std::move(last)) {}
+    void run() noexcept override try {
+        if (!leaf) task = callable(), set_root(*PromiseBase::startable(task));
+        Chain::run();
+    } catch (...) {
+        failure = std::current_exception();
+        finish();
+    }
     void finish() noexcept override {
         auto& state = static_cast<State&>(worker->executor);
         std::exception_ptr thrown = std::exchange(failure, nullptr);
@@ -119,9 +117,8 @@ struct Root final : Chain {
 };
 
 // Its own reference to the state: the task may end, and with it the last owner of the executor, before this does.
-template <class F,
-          class End>  // NOLINTNEXTLINE(performance-unnecessary-value-param)
-void launch(std::shared_ptr<State> state, F callable, End end) {
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
+template <class F, class End> void launch(std::shared_ptr<State> state, F callable, End end) {
     auto root = std::make_unique<Root<F, End>>(state->next_worker(), std::move(callable), std::move(end));
     state->admit();
     root->worker->post(*root.release());
@@ -152,26 +149,22 @@ public:
     // task has ended. Any thread, any coroutine. Throws Cancelled after stop() (and, from outside, during drain());
     // std::bad_alloc. The callable is destroyed then.
     // `token`: a stop requested there ends the task's waits with Cancelled.
-    template <detail::ReturnsTask F>
-    void spawn(F callable, StopToken token = {}) {
+    template <detail::ReturnsTask F> void spawn(F callable, StopToken token = {}) {
         // Reported, then released: when drain() has returned, everything has been reported.
         const auto report = [](detail::State& state, const std::exception_ptr& failure) {
             state.report(failure);
             state.release();
         };
         if (token == StopToken()) return detail::launch(state_, std::move(callable), report);
-        auto stoppable = [callable = std::move(callable), token]() mutable {
-            return with_stop_token(token, callable());
-        };
+        auto stoppable = [f = std::move(callable), token]() mutable { return with_stop_token(token, f()); };
         detail::launch(state_, std::move(stoppable), report);
     }
 
     // As spawn(), and waits; returns the task's result, or throws its exception, when its frame is gone. When stop()
     // ended it: returns (T is void) or throws Cancelled. Any thread, several at once; on a worker it is a
     // std::logic_error, as it would wait for itself.
-    template <detail::ReturnsTask F>
-    auto sync_wait(F callable) -> typename detail::TaskOf<F>::value_type {
-        refuse_on_worker("sync_wait");
+    template <detail::ReturnsTask F> auto sync_wait(F callable) -> typename detail::TaskOf<F>::value_type {
+        refuse_on_worker("Executor::sync_wait");
         using T = typename detail::TaskOf<F>::value_type;
         const std::shared_ptr<detail::State> state = state_;
         detail::Slot<T> result;
@@ -204,22 +197,18 @@ public:
 
     // Requests that everything ends, and returns at once. From then on every wait ends with Cancelled, and each further
     // wait throws it without being suspended. Any thread, any coroutine, any number of times. Allocates nothing.
-    void stop() noexcept {
-        // Its own reference: a task that stop() ends may own this executor.
-        std::shared_ptr(state_)->stop();
-    }
+    // With its own reference: a task that it ends may own this executor.
+    void stop() noexcept { std::shared_ptr(state_)->stop(); }
 
     // Refuses tasks from outside and waits until none is left, `duration` at most; true when none is. Then stops. On a
     // worker it is a std::logic_error.
     bool drain(std::chrono::nanoseconds duration) {
-        refuse_on_worker("drain");
-        const std::chrono::nanoseconds deadline = detail::deadline_after(duration);
+        refuse_on_worker("Executor::drain");
         const std::shared_ptr<detail::State> state = state_;
         state->word.fetch_or(detail::State::draining, std::memory_order_acq_rel);
         // Acquire: as release() has it.
         const auto none_left = [&] { return state->word.load(std::memory_order_acquire) < detail::State::one_chain; };
-        state->wait(none_left, deadline);
-        const bool drained = none_left();
+        const bool drained = state->wait(none_left, detail::deadline_after(duration));
         state->stop();
         return drained;
     }
@@ -228,10 +217,8 @@ private:
     friend class TCPListener;
     friend class TCPStream;
     explicit Executor(std::shared_ptr<detail::State> state) noexcept : state_(std::move(state)) {}
-    static void refuse_on_worker(const char* call) {
-        if (detail::Worker::current())
-            detail::misuse("Executor::" + std::string(call) +
-                           " would wait for itself on a worker; call it on another thread");
+    static void refuse_on_worker(const std::string& call) {
+        if (detail::Worker::current()) detail::misuse(call + " would wait for itself; call it on another thread");
     }
     const std::shared_ptr<detail::State> state_;
 };

@@ -37,12 +37,12 @@ template <class P>
 concept Platform =
     requires(int fd, void* bytes, typename P::address& address, typename P::event* events, typename P::mutex mutex,
              typename P::condition_variable condition, typename P::thread thread,
-             typename P::template atomic<std::uint64_t> word, std::uint64_t value) {
+             typename P::template atomic<std::uint64_t> word, std::uint64_t value, std::memory_order order) {
         requires noexcept(P::socket(0, 0, 0), P::bind(fd, address), P::listen(fd, 0), P::connect(fd, address));
         requires noexcept(P::accept4(fd, 0), P::shutdown(fd, 0), P::close(fd), P::setsockopt(fd, 0, 0, 0));
-        requires noexcept(P::getsockopt(fd, 0, 0, fd), P::getsockname(fd, address), P::getpeername(fd, address));
-        requires noexcept(P::epoll_create1(0), P::epoll_ctl(fd, 0, fd, events), P::epoll_wait(fd, events, 0, 0));
-        requires noexcept(P::eventfd(0u, 0), P::write_counter(fd, std::uint64_t{}));
+        requires noexcept(P::getsockname(fd, address), P::getpeername(fd, address), P::epoll_create1(0));
+        requires noexcept(P::epoll_ctl(fd, 0, fd, events), P::epoll_wait(fd, events, 0, 0));
+        requires noexcept(P::eventfd(0u, 0), P::write_counter(fd, value));
         { P::recv(fd, bytes, std::size_t{}, 0) } noexcept -> std::same_as<std::ptrdiff_t>;
         { P::send(fd, bytes, std::size_t{}, 0) } noexcept -> std::same_as<std::ptrdiff_t>;
         { P::open_descriptors_limit() } noexcept -> std::same_as<std::uint64_t>;
@@ -51,12 +51,10 @@ concept Platform =
         { condition.wait_until(mutex, P::now()) } -> std::same_as<bool>;
         requires std::movable<typename P::thread> && std::constructible_from<typename P::thread, void (*)()>;
         thread.join(), thread.detach(), P::thread::hardware_concurrency();
-        word.load(std::memory_order_acquire), word.store(value, std::memory_order_release);
-        word.exchange(value, std::memory_order_acq_rel), word.fetch_add(value, std::memory_order_relaxed);
-        word.fetch_sub(value, std::memory_order_acq_rel), word.fetch_or(value, std::memory_order_acq_rel);
-        word.fetch_and(value, std::memory_order_release);
-        word.compare_exchange_weak(value, value, std::memory_order_release, std::memory_order_relaxed);
-        word.compare_exchange_strong(value, value, std::memory_order_relaxed, std::memory_order_relaxed);
+        word.load(order), word.store(value, order), word.exchange(value, order), word.fetch_add(value, order);
+        word.fetch_sub(value, order), word.fetch_or(value, order), word.fetch_and(value, order);
+        word.compare_exchange_weak(value, value, order, order);
+        word.compare_exchange_strong(value, value, order, order);
 
         { P::now() } noexcept -> std::same_as<std::chrono::nanoseconds>;
         { P::this_thread() == P::this_thread() } -> std::convertible_to<bool>;

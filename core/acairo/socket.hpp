@@ -33,9 +33,8 @@ std::string to_text(platform::address& address);
 
 struct Endpoint;
 
-class Socket : Pinned {
-public:
-    explicit Socket(const Endpoint& its_endpoint) noexcept : endpoint(its_endpoint) {}
+struct Socket : Pinned {
+    explicit Socket(std::shared_ptr<Endpoint> its_endpoint) noexcept : endpoint(std::move(its_endpoint)) {}
     ~Socket() {
         check((word_.load(std::memory_order_acquire) & (reading | writing)) == 0, "a stream outlives its operations");
         close();
@@ -73,16 +72,17 @@ public:
         return (before & closed_flag) == 0;
     }
     bool closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
-    // One operation at a time for each direction. Throws std::logic_error, which names `call`, when there is one, and
-    // std::system_error (bad_file_descriptor) when the socket is closed.
-    void claim(Direction direction, const char* call) {
+    // One operation at a time for each direction. Throws std::logic_error when there is one, and std::system_error
+    // (bad_file_descriptor) when the socket is closed.
+    void claim(Direction direction) {
         const std::uint32_t mine = claim_of(direction);
         // Acquire: what the last reader or writer left in the stream, perhaps on another thread, is visible to the next.
         const std::uint32_t before = word_.fetch_or(mine, std::memory_order_acquire);
-        if (before & mine) misuse(std::string(call) + " while another one waits; await one after the other");
+        const char* const name = direction == Direction::write ? "write" : "read or accept";
+        if (before & mine) misuse(std::string("a ") + name + " while another one waits; await one after the other");
         if ((before & closed_flag) == 0) return;
         unclaim(direction);
-        throw_system_error(-EBADF, std::string(call) + " after close()");
+        throw_system_error(-EBADF, std::string("a ") + name + " after close()");
     }
     // Release: the other half of claim()'s acquire.
     void unclaim(Direction direction) noexcept { word_.fetch_and(~claim_of(direction), std::memory_order_release); }
@@ -114,7 +114,7 @@ public:
         return to_text(address);
     }
 
-    const Endpoint& endpoint;
+    const std::shared_ptr<Endpoint> endpoint;
 
 private:
     static constexpr std::uint32_t closed_flag = 1, reading = 2, writing = 4, one_use = 8;
@@ -154,11 +154,7 @@ struct Endpoint : Pinned {
     Endpoint(std::shared_ptr<const Lifetime> its_executor, const TCPStreamConfiguration& streams, int its_maximum = 0)
         : executor(std::move(its_executor)), configuration(streams), maximum(static_cast<std::uint32_t>(its_maximum)) {
         for (const std::chrono::nanoseconds timeout : {streams.read_timeout, streams.write_timeout})
-            require(timeout.count() >= 0, "a timeout of TCPStreamConfiguration, in nanoseconds,", timeout.count(),
-                    "it must be positive, or 0 for none");
-    }
-    std::chrono::nanoseconds timeout(Direction direction) const noexcept {
-        return direction == Direction::read ? configuration.read_timeout : configuration.write_timeout;
+            require(timeout.count() >= 0, "a timeout of TCPStreamConfiguration (ns)", timeout.count(), "0 means none");
     }
     // A read-modify-write that changes nothing. Without this, the accept could see the old number, and the stream that is
     // closed at that moment not yet the registration: nobody would wake the accept.
@@ -173,7 +169,8 @@ struct Endpoint : Pinned {
     const std::uint32_t maximum;  // of connections; 0: no limit, and they are not counted
     platform::atomic<std::uint32_t> connections{0};
     bool listening = false;
-    Socket listener{*this};
+    // Without this, it would keep itself alive: it does not own its endpoint.
+    Socket listener{std::shared_ptr<Endpoint>(std::shared_ptr<void>(), this)};
 };
 
 }  // namespace detail

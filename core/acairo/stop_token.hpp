@@ -10,7 +10,6 @@
 //   3. request_stop() allocates nothing and holds no lock while a callback runs.
 #pragma once
 #include <acairo/basics.hpp>
-#include <concepts>
 
 namespace acairo::inline ACAIRO_WORLD {
 namespace detail {
@@ -69,15 +68,12 @@ public:
     // True from the first request_stop() on. What the requesting thread did before it is visible then.
     [[nodiscard]] bool stop_requested() const noexcept { return state_ && state_->is_requested(); }
     // False when no stop was requested and no StopSource is left that could.
-    [[nodiscard]] bool stop_possible() const noexcept {
-        return stop_requested() || (state_ && !state_->sources.expired());
-    }
+    bool stop_possible() const noexcept { return state_ && (state_->is_requested() || !state_->sources.expired()); }
     friend bool operator==(const StopToken&, const StopToken&) = default;
 
 private:
     friend class StopSource;
-    template <class>
-    friend class StopCallback;
+    template <class> friend class StopCallback;
     explicit StopToken(std::shared_ptr<detail::StopState> state) noexcept : state_(std::move(state)) {}
     std::shared_ptr<detail::StopState> state_;
 };
@@ -102,12 +98,9 @@ private:
 };
 
 // Runs `callback` when a stop is requested, see invariants 1 and 2. The callback must not throw.
-template <class Callback>
-class StopCallback final : detail::Message {
+template <class Callback> class StopCallback final : detail::Message {
 public:
-    template <class C>
-        requires std::constructible_from<Callback, C>
-    StopCallback(StopToken token, C&& callback)
+    template <class C> requires std::constructible_from<Callback, C> StopCallback(StopToken token, C&& callback)
         : callback_(std::forward<C>(callback)), state_(std::move(token.state_)) {
         if (!state_ || state_->subscribe(*this)) return;
         // Not in the list. Without this, the destructor would wait for a callback that stood at this address before.
@@ -123,7 +116,6 @@ private:
     Callback callback_;
     std::shared_ptr<detail::StopState> state_;
 };
-template <class Callback>
-StopCallback(StopToken, Callback) -> StopCallback<Callback>;
+template <class Callback> StopCallback(StopToken, Callback) -> StopCallback<Callback>;
 
 }  // namespace acairo::inline ACAIRO_WORLD

@@ -13,13 +13,10 @@
 // stand around to be destroyed recursively.
 #pragma once
 #include <acairo/chain.hpp>
-#include <concepts>
-#include <optional>
 
 namespace acairo::inline ACAIRO_WORLD {
 
-template <class T = void>
-class Task;
+template <class T = void> class Task;
 
 namespace detail {
 
@@ -36,7 +33,7 @@ struct Bridge {
         promise_type& final_suspend() noexcept { return *this; }
         void await_suspend(std::coroutine_handle<>) const noexcept { chain.resume_from_anywhere(); }
         void return_void() const noexcept {}
-        void unhandled_exception() const noexcept { impossible(); }
+        void unhandled_exception() const noexcept { std::abort(); }
         Chain& chain;
     };
     std::coroutine_handle<> frame;
@@ -45,8 +42,7 @@ struct Bridge {
 // The bridge's whole body. May throw std::bad_alloc.
 inline Bridge bridge_to(Chain&) { co_return; }
 
-template <class A>
-decltype(auto) awaiter_of(A&& awaitable) {
+template <class A> decltype(auto) awaiter_of(A&& awaitable) {
     if constexpr (requires { std::forward<A>(awaitable).operator co_await(); })
         return std::forward<A>(awaitable).operator co_await();
     else if constexpr (requires { operator co_await(std::forward<A>(awaitable)); })
@@ -54,16 +50,12 @@ decltype(auto) awaiter_of(A&& awaitable) {
     else
         return std::forward<A>(awaitable);
 }
-template <class A>
-using AwaiterOf = decltype(awaiter_of(std::declval<A>()));
-template <class A>
-using AwaitResult = decltype(std::declval<std::remove_reference_t<AwaiterOf<A>>&>().await_resume());
+template <class A> using AwaiterOf = decltype(awaiter_of(std::declval<A>()));
+template <class A> using AwaitResult = decltype(std::declval<std::remove_reference_t<AwaiterOf<A>>&>().await_resume());
 
 // `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
-template <class A>
-struct [[nodiscard]] ForeignAwaiter : Pinned {
-    ForeignAwaiter(Chain& its_chain, A&& awaitable)
-        : chain(its_chain), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
+template <class A> struct [[nodiscard]] ForeignAwaiter : Pinned {
+    ForeignAwaiter(Chain& its, A&& awaitable) : chain(its), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
     ~ForeignAwaiter() {
         if (bridge) bridge.destroy();
     }
@@ -94,20 +86,17 @@ struct ThisChain : std::suspend_never {
     Chain* chain = nullptr;
 };
 
-// An operation that is awaited, by reference. Without this, g++ 12 keeps a second one in the frame.
-template <class O>
-struct Bound : std::suspend_always {
+// An operation that is awaited, by reference. Without this, g++ 12 keeps a copy of it in the frame, even when it is awaited
+// as an lvalue.
+template <class O> struct Bound : std::suspend_always {
     bool await_ready() const { return operation.await_ready(); }
     decltype(auto) await_resume() const { return operation.await_resume(); }
     O& operation;
 };
 
 // Room for a T that comes later.
-template <class T>
-struct Slot {
-    template <class U = T>
-        requires std::constructible_from<T, U>
-    void return_value(U&& from) {
+template <class T> struct Slot {
+    template <class U = T> requires std::constructible_from<T, U> void return_value(U&& from) {
         if constexpr (std::is_reference_v<T>)
             value = std::addressof(from);
         else
@@ -116,8 +105,7 @@ struct Slot {
     T take() { return static_cast<T&&>(*value); }
     std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, std::optional<T>> value{};
 };
-template <>
-struct Slot<void> {
+template <> struct Slot<void> {
     void return_void() const noexcept {}
     void take() const noexcept {}
 };
@@ -130,12 +118,8 @@ inline void rethrow(Chain& chain, TaskOwner& owner) {
     std::rethrow_exception(std::move(failure));
 }
 
-template <class T>
-struct Promise;
-
 // A task that awaits a task, in the frame of the one that awaits.
-template <class T>
-struct [[nodiscard]] AwaitTask final : Awaiting {
+template <class T> struct [[nodiscard]] AwaitTask final : Awaiting {
     using Awaiting::Awaiting;
     ~AwaitTask() {
         // It has ended and nobody takes its result. Without this, it would know a chain that may be gone before it.
@@ -145,15 +129,14 @@ struct [[nodiscard]] AwaitTask final : Awaiting {
     T await_resume() {
         if (!child) throw Cancelled();
         rethrow(*parent.chain, *child->owner);
-        auto* const ended = static_cast<Promise<T>*>(std::exchange(child, nullptr));
+        auto* const ended = static_cast<typename Task<T>::promise_type*>(std::exchange(child, nullptr));
         const TaskOwner destroyed_after_the_result = std::move(*ended->owner);
         return ended->take();
     }
 };
 
 // A foreign coroutine that awaits a task, in its frame: the task's chain is here, and has no worker.
-template <class T>
-struct [[nodiscard]] AwaitFromForeign final : Chain, std::suspend_always {
+template <class T> struct [[nodiscard]] AwaitFromForeign final : Chain, std::suspend_always {
     explicit AwaitFromForeign(Frame* task) : Chain(nullptr), root(task) { set_root(*root); }
     ~AwaitFromForeign() {
         if (leaf) root->owner->reset();
@@ -164,7 +147,7 @@ struct [[nodiscard]] AwaitFromForeign final : Chain, std::suspend_always {
     }
     T await_resume() {
         rethrow(*this, *root->owner);
-        return static_cast<Promise<T>*>(root)->take();
+        return static_cast<typename Task<T>::promise_type*>(root)->take();
     }
     void finish() noexcept override { waiting.resume(); }
     Frame* const root;
@@ -172,37 +155,25 @@ struct [[nodiscard]] AwaitFromForeign final : Chain, std::suspend_always {
 };
 
 struct PromiseBase : Frame {
-    using Frame::Frame;
     struct Final : std::suspend_always {
-        template <class P>
-        void await_suspend(std::coroutine_handle<P> ended) const noexcept {
-            ended.promise().chain->ascend(ended.promise());
-        }
+        void await_suspend(auto ended) const noexcept { ended.promise().chain->ascend(ended.promise()); }
     };
     std::suspend_always initial_suspend() const noexcept { return {}; }
     Final final_suspend() const noexcept { return {}; }
     void unhandled_exception() noexcept { chain->failure = std::current_exception(); }
 
     // The task's frame. Throws std::logic_error when there is none, or it was awaited.
-    template <class T>
-    static Frame* startable(const Task<T>& task) {
+    template <class T> static Frame* startable(const Task<T>& task) {
         Frame* const frame = task.owner_.frame;
-        const char* const why = !frame                 ? "was moved from, or has been awaited"
-                                : frame->handle.done() ? "has ended"
-                                : frame->chain         ? "is being awaited"
-                                                       : nullptr;
-        if (why) misuse(std::string("this task ") + why + ": a task is awaited once");
+        if (!frame || frame->chain || frame->handle().done())
+            misuse("this task was moved from, is being awaited, or has been awaited: a task is awaited once");
         return frame;
     }
-    template <class T>
-    auto await_transform(Task<T>&& task) {
-        return AwaitTask<T>(*this, startable(task));
-    }
-    template <class T>
-    void await_transform(Task<T>&) = delete;  // a task is awaited once, as an rvalue: co_await std::move(task)
+    template <class T> auto await_transform(Task<T>&& task) { return AwaitTask<T>(*this, startable(task)); }
+    // A task is awaited once, as an rvalue: co_await std::move(task).
+    template <class T> void await_transform(Task<T>&) = delete;
     ThisChain await_transform(ThisChain) noexcept { return {{}, chain}; }
-    template <class A>
-    auto await_transform(A&& awaitable) {
+    template <class A> auto await_transform(A&& awaitable) {
         if constexpr (std::derived_from<std::remove_cvref_t<A>, Operation>) {
             awaitable.chain = chain;
             return Bound<std::remove_reference_t<A>>{{}, awaitable};
@@ -212,16 +183,18 @@ struct PromiseBase : Frame {
     }
 };
 
-template <class T>
-struct Promise final : PromiseBase, Slot<T> {
-    Promise() noexcept : PromiseBase(std::coroutine_handle<Promise>::from_promise(*this)) {}
+template <class T> struct Promise final : PromiseBase, Slot<T> {
     // Not inlined: clang -O2 would else put a child's frame into its parent's, and a frame that cannot be had would no
     // longer be an error that a test can see.
-    [[gnu::noinline]] Task<T> get_return_object() noexcept { return Task<T>(*this); }
+    [[gnu::noinline]] Task<T> get_return_object() noexcept {
+        // Frame::handle() counts on it; and g++ 12 aligns no frame for more than that.
+        static_assert(alignof(Promise) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+        return Task<T>(*this);
+    }
 };
 
 struct [[nodiscard]] Sleep final : Operation {
-    explicit Sleep(std::chrono::nanoseconds its_duration) noexcept : Operation("sleep_for"), duration(its_duration) {}
+    explicit Sleep(std::chrono::nanoseconds its_duration) noexcept : duration(its_duration) {}
     void await_resume() const { rethrow(); }
     void attempt(int) noexcept override {
         if (duration <= std::chrono::nanoseconds{0}) return complete();
@@ -232,16 +205,14 @@ struct [[nodiscard]] Sleep final : Operation {
     const std::chrono::nanoseconds duration;
 };
 
-template <class A>
-using TaskFor = Task<AwaitResult<A>>;
+template <class A> using TaskFor = Task<AwaitResult<A>>;
 
 }  // namespace detail
 
 // A coroutine that starts when it is awaited, once: `co_await std::move(task)`. Awaiting a moved-from task is a
 // std::logic_error. Destroying a task, unstarted, suspended or finished, destroys its frame and everything below it; a
 // suspended one must be destroyed on the worker it runs on.
-template <class T>
-class [[nodiscard]] Task {
+template <class T> class [[nodiscard]] Task {
 public:
     using promise_type = detail::Promise<T>;
     using value_type = T;
@@ -265,8 +236,7 @@ inline detail::Sleep sleep_for(std::chrono::nanoseconds duration) noexcept { ret
 // Awaits `awaitable`, whose waits end when `duration` has passed; throws TimedOut then, after the awaitable has unwound.
 // A result that came first is returned, and a stop that came first throws Cancelled. Not positive: the first wait times
 // out. Throws what the awaitable throws; std::bad_alloc; std::logic_error without an executor.
-template <class A>
-detail::TaskFor<A> timeout(std::chrono::nanoseconds duration, A awaitable) {
+template <class A> detail::TaskFor<A> timeout(std::chrono::nanoseconds duration, A awaitable) {
     detail::Scope scope(co_await detail::ThisChain{}, StopToken());
     duration.count() <= 0 ? scope.deliver() : scope.arm(scope.chain.worker->timers, detail::deadline_after(duration));
     try {
@@ -279,8 +249,7 @@ detail::TaskFor<A> timeout(std::chrono::nanoseconds duration, A awaitable) {
 
 // Awaits `awaitable`, whose waits end with Cancelled when a stop is requested through `token`, or through a token
 // further out. Throws what the awaitable throws; std::bad_alloc; std::logic_error without an executor.
-template <class A>
-detail::TaskFor<A> with_stop_token(StopToken token, A awaitable) {
+template <class A> detail::TaskFor<A> with_stop_token(StopToken token, A awaitable) {
     detail::Scope scope(co_await detail::ThisChain{}, std::move(token));
     co_return co_await std::move(awaitable);
 }

@@ -28,7 +28,6 @@
 #include <algorithm>
 #include <array>
 #include <deque>
-#include <limits>
 
 namespace acairo::inline ACAIRO_WORLD::detail {
 
@@ -156,7 +155,7 @@ struct Registration final : Message {
     std::array<Waiter*, 2> waiters{};           // by direction
     std::uint64_t name = 0;                     // what its events carry: the generation, and its index below
     platform::atomic<std::uint32_t> posted{0};  // the reasons; in the inbox while there are any
-    std::uint32_t events = 0;                   // what epoll reports; 0: it does not know the socket
+    std::uint16_t events = 0;                   // what epoll reports; 0: it does not know the socket
     // False: the last read showed the socket empty, and no event has come since. Only then does a read wait untried.
     bool readable = false;
     // RDHUP, HUP, ERR or PRI was seen: a short read no longer shows that the socket is empty, because what follows (the
@@ -208,7 +207,7 @@ struct Worker final : Message {
     int milliseconds_to_next() const noexcept {
         if (!timers) return -1;
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers->deadline - platform::now()).count();
-        return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
+        return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30));
     }
     void poll(int milliseconds) noexcept {
         const int count = platform::epoll_wait(epoll.fd, events.data(), static_cast<int>(events.size()), milliseconds);
@@ -218,12 +217,11 @@ struct Worker final : Message {
             const platform::event event = events[static_cast<std::size_t>(i)];
             if (event.data.u64 == wake_up_event) continue;
             const std::size_t index = event.data.u64 % one_generation;
-            Registration& registration = registrations[index / 64][index % 64];
-            if (registration.name != event.data.u64) continue;
-            if (event.events & Registration::never_empty) registration.sticky = true;
-            if (event.events & Registration::ends_read)
-                registration.readable = true, registration.wake(Direction::read);
-            if (event.events & Registration::ends_write) registration.wake(Direction::write);
+            Registration& place = registrations[index / 64][index % 64];
+            if (place.name != event.data.u64) continue;
+            if (event.events & Registration::never_empty) place.sticky = true;
+            if (event.events & Registration::ends_read) place.readable = true, place.wake(Direction::read);
+            if (event.events & Registration::ends_write) place.wake(Direction::write);
         }
     }
     // Delivers every timer whose deadline is not after `now`.
@@ -238,18 +236,16 @@ struct Worker final : Message {
     }
 
     // A registration that no socket has, or null when there is no memory for it.
-    Registration* take() noexcept {
-        if (free) return std::exchange(free, free->next_of_socket);
-        try {
-            std::uint64_t name = registrations.size() * 64;
+    Registration* take() noexcept try {
+        std::uint64_t name = registrations.size() * 64;
+        if (!free)
             for (Registration& registration : registrations.emplace_back()) {
                 registration.worker = this;
                 registration.name = name++;
                 registration.next_of_socket = std::exchange(free, &registration);
             }
-        } catch (const std::bad_alloc&) { return nullptr; }
-        return take();
-    }
+        return std::exchange(free, free->next_of_socket);
+    } catch (const std::bad_alloc&) { return nullptr; }
     void recycle(Registration& registration) noexcept {
         registration.readable = registration.sticky = false;
         registration.events = 0;
@@ -260,7 +256,7 @@ struct Worker final : Message {
     int report(Registration& registration, int fd, Direction direction) noexcept {
         // Writability only for who asked for it: without this, a reader would get an event more for each connection.
         const std::uint32_t asked = direction == Direction::read ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : EPOLLOUT;
-        const std::uint32_t wanted = registration.events | asked;
+        const auto wanted = static_cast<std::uint16_t>(registration.events | asked);
         if (wanted == registration.events) return 0;
         platform::event event{.events = wanted | EPOLLET, .data = {.u64 = registration.name}};
         const int operation = registration.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
@@ -272,8 +268,7 @@ struct Worker final : Message {
     static constexpr std::uint64_t one_generation = std::uint64_t{1} << 32, wake_up_event = ~std::uint64_t{0};
     Lifetime& executor;
     Inbox inbox;
-    Link ready;  // the chains that can run: the next one comes after it, the last
-                 // one before it
+    Link ready;  // the chains that can run: the next one stands after it, the last one before it
     Timer* timers = nullptr;
     const Descriptor epoll{platform::epoll_create1(EPOLL_CLOEXEC), "epoll_create1, for a worker"};
     const Descriptor wake_up{platform::eventfd(0u, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd, to wake a worker"};

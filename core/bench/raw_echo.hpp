@@ -40,8 +40,7 @@ private:
     std::array<char, 65536> bytes_;
 };
 
-template <class Buffers = OneBuffer>
-class RawEcho {
+template <class Buffers = OneBuffer> class RawEcho {
 public:
     // listen_fd: bound, listening, non-blocking. stop_fd: anything that becomes readable, an eventfd say.
     // Both stay the caller's.
@@ -82,8 +81,7 @@ private:
         std::uint32_t seen;  // what the read side has been told meanwhile, and has yet to act on
     };
 
-    template <class T>
-    T counted(T result) {
+    template <class T> T counted(T result) {
         ++calls_;
         return result;
     }

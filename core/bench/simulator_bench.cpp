@@ -61,8 +61,7 @@ simulator::Machine& machine() {
 }
 
 // Runs `body` from one seed after the other, and counts.
-template <class Body>
-void run(benchmark::State& state, double connections, Body&& body) {
+template <class Body> void run(benchmark::State& state, double connections, Body&& body) {
     simulator::Seed seed(0);
     simulator::Choices choices(seed);
     simulator::Setting setting;

@@ -19,8 +19,7 @@ void report(const char* what, double figure) {
     testing::Test::RecordProperty(what, std::to_string(figure));
 }
 
-template <class Server>
-Counts count_echoes(int connections, int rounds) {
+template <class Server> Counts count_echoes(int connections, int rounds) {
     Gate gate;
     Server server(&gate);
     Clients clients(server.address(), gate);
@@ -63,8 +62,7 @@ TEST(EchoCountsTest, messages_of_1000_connections_cost_the_calls_of_the_raw_loop
 constexpr int churn_rounds = 50;
 constexpr int at_a_time = 64;
 
-template <class Server>
-Counts count_churn() {
+template <class Server> Counts count_churn() {
     Gate gate;
     Server server(&gate);
     Clients clients(server.address(), gate);
@@ -134,6 +132,7 @@ TEST(EchoCountsTest, an_idle_connection_costs_at_most_512_bytes_besides_its_hand
     report("of_these_in_the_handlers_frame", frame);
     report("allocations_per_new_connection_besides_the_handlers_frame", allocations);
     EXPECT_LE(bytes - frame, 512);
+    EXPECT_LE(bytes, 576) << "with the frame, in which each compiler keeps what it likes; clang -O2 is at 472";
     EXPECT_LE(allocations, 2.05) << "besides the handler's frame; registrations come by the hundred";
     clients.close();
 }

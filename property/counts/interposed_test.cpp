@@ -53,8 +53,7 @@ bool fails(Call call) {
     return false;
 }
 
-template <class R = int, class... Arguments>
-R call(Call what, long number, Arguments... arguments) {
+template <class R = int, class... Arguments> R call(Call what, long number, Arguments... arguments) {
     count(what);
     if (fails(what)) return -1;
     return static_cast<R>(::syscall(number, arguments...));

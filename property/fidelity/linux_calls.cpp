@@ -24,10 +24,7 @@ namespace {
 
 constexpr std::uint8_t tcp_syn_sent = 2, tcp_closed = 7, tcp_listening = 10;
 
-template <class R>
-R checked(R result) {
-    return result < 0 ? static_cast<R>(-errno) : result;
-}
+template <class R> R checked(R result) { return result < 0 ? static_cast<R>(-errno) : result; }
 
 int port_of(const SocketAddress& address) {
     // Both families have it at the same place.

@@ -8,8 +8,7 @@ namespace {
 
 class AStream : public Scripted {
 protected:
-    template <class F>
-    void with_stream(F body) {
+    template <class F> void with_stream(F body) {
         run([&]() -> acairo::Task<> {
             stream = co_await connected();
             co_await body();

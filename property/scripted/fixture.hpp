@@ -25,8 +25,7 @@ struct Failure {
     std::string text;
 };
 
-template <class A>
-acairo::Task<Failure> failure_of(A operation) {
+template <class A> acairo::Task<Failure> failure_of(A operation) {
     try {
         co_await std::move(operation);
     } catch (const std::system_error& error) { co_return Failure{error.code().value(), error.what()}; }
@@ -34,8 +33,7 @@ acairo::Task<Failure> failure_of(A operation) {
 }
 
 // True when an operation ends with an exception of type E.
-template <class E, class A>
-acairo::Task<bool> throws(A operation) {
+template <class E, class A> acairo::Task<bool> throws(A operation) {
     try {
         co_await std::move(operation);
     } catch (const E&) { co_return true; }
@@ -86,8 +84,7 @@ protected:
     }
 
     // Runs a task, and ends the worker. Once.
-    template <class F>
-    void run(F callable) {
+    template <class F> void run(F callable) {
         executor->sync_wait([&]() -> acairo::Task<> {
             const Stop stop{*executor};
             co_await callable();

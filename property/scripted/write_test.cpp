@@ -7,8 +7,7 @@ namespace {
 
 class AWrite : public Scripted {
 protected:
-    template <class F>
-    void with_stream(F body, acairo::TCPStreamConfiguration configuration = {}) {
+    template <class F> void with_stream(F body, acairo::TCPStreamConfiguration configuration = {}) {
         run([&]() -> acairo::Task<> {
             stream = co_await connected(configuration);
             co_await body();

@@ -45,8 +45,7 @@ struct Race : testing::Test {
         if (!sim::has_thread_sanitizer()) GTEST_SKIP() << "needs -fsanitize=thread";
     }
     // How many races are reported in the calm run, and in some that switch.
-    template <class Body>
-    static int races(Body&& body) {
+    template <class Body> static int races(Body&& body) {
         take_reports();
         EXPECT_EQ(calm_run(body).outcome.verdict, Verdict::passed);
         for (std::uint64_t seed = 0; seed < 20; ++seed) {
@@ -58,8 +57,7 @@ struct Race : testing::Test {
 };
 
 // `plain` is what races; every run has another one, so that no run orders the next.
-template <class First, class Second>
-auto two_threads(First first, Second second) {
+template <class First, class Second> auto two_threads(First first, Second second) {
     return [=] {
         int plain = 0;
         Thread one([&] { first(plain); });

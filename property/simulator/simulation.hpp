@@ -65,8 +65,7 @@ struct Ran {
     sim::Recording recording;
 };
 
-template <class Body>
-Ran run(sim::Producer& producer, Body&& body, const Options& options = {}) {
+template <class Body> Ran run(sim::Producer& producer, Body&& body, const Options& options = {}) {
     sim::Choices choices(producer);
     Ran result;
     result.outcome = scheduler().run(choices, options, body);
@@ -74,8 +73,7 @@ Ran run(sim::Producer& producer, Body&& body, const Options& options = {}) {
     return result;
 }
 
-template <class Body>
-Ran calm_run(Body&& body, const Options& options = {}) {
+template <class Body> Ran calm_run(Body&& body, const Options& options = {}) {
     sim::Bytes zeros({});
     return run(zeros, body, options);
 }

@@ -9,9 +9,9 @@ using namespace simulation;
 using testing::HasSubstr;
 
 // Runs `body` in every schedule of few preemptions and faults, and returns how many there were.
-template <class Body>
-std::uint64_t everywhere(Body&& body, sim::Enumeration::Bounds bounds = {.preemptions = 2, .faults = 1},
-                         const Options& options = {}) {
+template <class Body> std::uint64_t everywhere(Body&& body,
+                                               sim::Enumeration::Bounds bounds = {.preemptions = 2, .faults = 1},
+                                               const Options& options = {}) {
     sim::Enumeration all(bounds);
     do {
         const Ran one = run(all, body, options);
@@ -22,8 +22,7 @@ std::uint64_t everywhere(Body&& body, sim::Enumeration::Bounds bounds = {.preemp
     return all.runs();
 }
 
-template <class Body>
-std::string misuse(Body&& body) {
+template <class Body> std::string misuse(Body&& body) {
     const Ran one = calm_run(body);
     EXPECT_EQ(one.outcome.verdict, Verdict::misuse) << one.outcome.text;
     return one.outcome.text;

@@ -109,8 +109,7 @@ const Property exchanging{"exchanges_end", exchanges};
 const Property counting{"counters_count", counts_and_sleeps, {.interruptions = true, .shortages = false}};
 
 // The first of some seeds with which it is so.
-template <class Wanted>
-Result first_with(const Property& property, Wanted&& wanted) {
+template <class Wanted> Result first_with(const Property& property, Wanted&& wanted) {
     for (std::uint64_t seed = 0; seed < 500; ++seed) {
         const auto make = [&] { return std::make_unique<sim::Seed>(seed); };
         Result result = sim::run_in_child(property, make, true);

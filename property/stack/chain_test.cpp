@@ -65,10 +65,7 @@ private:
 
 class the_stack_is_bounded : public testing::Test {
 protected:
-    template <class F>
-    void on_a_small_thread(F function) {
-        std::thread(function).join();
-    }
+    template <class F> void on_a_small_thread(F function) { std::thread(function).join(); }
 
     SmallStacks small_;
     Census census_;
@@ -78,8 +75,7 @@ protected:
 Task<long> ready(long value) { co_return value; }
 
 // `depth` frames, each with a counted local; the innermost awaits `wait()`.
-template <class Wait>
-Task<long> nested(Census& census, long depth, Wait wait) {
+template <class Wait> Task<long> nested(Census& census, long depth, Wait wait) {
     const Counted local(census);
     if (depth == 0) {
         co_await wait();
@@ -173,8 +169,7 @@ TEST_F(the_stack_is_bounded, by_a_deep_chain_that_is_thrown_through) {
 }
 
 // Spawns the chain, waits until all of it is suspended, and destroys it in another coroutine of its worker.
-template <class Wait>
-void destroy_suspended(acairo::Executor& work, Census& census, Wait wait) {
+template <class Wait> void destroy_suspended(acairo::Executor& work, Census& census, Wait wait) {
     Task<long> held;
     std::string ended;
     Tally suspended;

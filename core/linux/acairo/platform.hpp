@@ -3,16 +3,13 @@
 #define ACAIRO_WORLD linux_world
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <acairo/platform_contract.hpp>
-#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
@@ -24,16 +21,12 @@ struct platform {
     using mutex = std::mutex;
     using thread = std::thread;
     using event = ::epoll_event;
-    template <class T>
-    using atomic = std::atomic<T>;
+    template <class T> using atomic = std::atomic<T>;
 
     // Over any lock, and so over a mutex that the caller holds.
-    struct condition_variable : private std::condition_variable_any {
-        using std::condition_variable_any::notify_all;
-        void wait(mutex& held) { std::condition_variable_any::wait(held); }
+    struct condition_variable : std::condition_variable_any {
         bool wait_until(mutex& held, std::chrono::nanoseconds deadline) {
-            using Clock = std::chrono::steady_clock;
-            const Clock::time_point instant{std::chrono::duration_cast<Clock::duration>(deadline)};
+            const std::chrono::steady_clock::time_point instant(deadline);
             return std::condition_variable_any::wait_until(held, instant) == std::cv_status::no_timeout;
         }
     };
@@ -53,8 +46,7 @@ struct platform {
     }
 
     // The system call of that name: -errno instead of -1.
-    template <auto call>
-    struct SystemCall {
+    template <auto call> struct SystemCall {
         auto operator()(auto... arguments) const noexcept { return checked(call(arguments...)); }
     };
     static constexpr SystemCall<::socket> socket{};
@@ -73,10 +65,6 @@ struct platform {
     static int setsockopt(int fd, int level, int name, int value) noexcept {
         return checked(::setsockopt(fd, level, name, &value, sizeof value));
     }
-    static int getsockopt(int fd, int level, int name, int& value) noexcept {
-        ::socklen_t size = sizeof value;
-        return checked(::getsockopt(fd, level, name, &value, &size));
-    }
     static int getsockname(int fd, address& is) noexcept { return checked(::getsockname(fd, is.get(), &is.length)); }
     static int getpeername(int fd, address& is) noexcept { return checked(::getpeername(fd, is.get(), &is.length)); }
     static std::ptrdiff_t write_counter(int fd, std::uint64_t value) noexcept {
@@ -88,10 +76,7 @@ struct platform {
     }
 
 private:
-    template <class R>
-    static R checked(R result) noexcept {
-        return result < 0 ? static_cast<R>(-errno) : result;
-    }
+    template <class R> static R checked(R result) noexcept { return result < 0 ? static_cast<R>(-errno) : result; }
 };
 
 static_assert(contract::Platform<platform>);

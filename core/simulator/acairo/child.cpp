@@ -136,8 +136,7 @@ Outcome repeated(const Property& property, const Choices& choices, const Outcome
 // A child whose stderr is a file. Its body is called in it, and its status is that of the process.
 class Child {
 public:
-    template <class Body>
-    explicit Child(Body&& body) {
+    template <class Body> explicit Child(Body&& body) {
         machine();  // before the fork: it starts a thread
         Page& shared = page();
         shared.runs.store(0, std::memory_order_relaxed);

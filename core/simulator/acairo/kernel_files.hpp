@@ -23,15 +23,13 @@ class KernelHost;
 
 namespace acairo::simulator::detail {
 
-template <class T>
-struct Link {
+template <class T> struct Link {
     T* next = nullptr;
     T* previous = nullptr;
 };
 
 // A doubly linked list through a member of its elements.
-template <class T, Link<T> T::* Member>
-struct List {
+template <class T, Link<T> T::* Member> struct List {
     T* first = nullptr;
     T* last = nullptr;
 
@@ -50,8 +48,7 @@ struct List {
 };
 
 // A queue whose memory stays.
-template <class T>
-class Queue {
+template <class T> class Queue {
 public:
     bool empty() const noexcept { return head_ == elements_.size(); }
     std::size_t size() const noexcept { return elements_.size() - head_; }
@@ -81,8 +78,7 @@ private:
 };
 
 // Objects of one kind, with stable addresses. T has reset() and a member `std::size_t place`, which is the pool's.
-template <class T>
-class Pool {
+template <class T> class Pool {
 public:
     T& make() {
         if (live_ == objects_.size()) objects_.push_back(std::make_unique<T>());

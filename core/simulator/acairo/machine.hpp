@@ -55,8 +55,7 @@ public:
     static Machine& running() noexcept;
 
     // Runs `body` and all that it starts. The memory of a failed run is not given back.
-    template <class Body>
-    Outcome run(Choices& choices, const Setting& setting, Body&& body) {
+    template <class Body> Outcome run(Choices& choices, const Setting& setting, Body&& body) {
         // Of an object type, which a function has not.
         auto call = [&body] { body(); };
         return run(choices, setting, [](void* it) { (*static_cast<decltype(call)*>(it))(); }, &call);
@@ -103,10 +102,8 @@ private:
 
     int fault(std::span<const int> errors);
     // A call, and what of it follows the scheduling point.
-    template <class Made>
-    std::ptrdiff_t call(Operation operation, int fd, std::span<const int> errors, Made&& made);
-    template <class Made>
-    std::ptrdiff_t attempt(Operation operation, int fd, std::span<const int> errors, Made&& made);
+    template <class Made> std::ptrdiff_t call(Operation operation, int fd, std::span<const int> errors, Made&& made);
+    template <class Made> std::ptrdiff_t attempt(Operation operation, int fd, std::span<const int> errors, Made&& made);
     // A descriptor that the kernel has given out, or its error.
     int made_here(int fd);
     void wait_for_kernel(Operation operation, int fd);

@@ -22,8 +22,7 @@ struct platform {
     using thread = simulator::Thread;
     using event = ::epoll_event;
     using address = simulator::SocketAddress;
-    template <class T>
-    using atomic = simulator::Atomic<T>;
+    template <class T> using atomic = simulator::Atomic<T>;
 
     static std::chrono::nanoseconds now() noexcept { return simulator::now(); }
     static simulator::ThreadId this_thread() noexcept { return simulator::this_thread(); }

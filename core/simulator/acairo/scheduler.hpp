@@ -144,8 +144,7 @@ public:
     Scheduler& operator=(const Scheduler&) = delete;
 
     // Runs `body` as fiber 0, until every fiber has ended or one has failed. Use one Scheduler for many runs.
-    template <class Body>
-    Outcome run(Choices& choices, const Options& options, Body&& body) {
+    template <class Body> Outcome run(Choices& choices, const Options& options, Body&& body) {
         // Where `body` is a function, it has no address that a void* could hold.
         auto call = [&body] { body(); };
         return run(choices, options, [](void* it) { (*static_cast<decltype(call)*>(it))(); }, &call);
@@ -228,8 +227,7 @@ private:
     void enqueue(Fiber& fiber, WaitQueue& queue) noexcept;
     void leave_queue(Fiber& fiber) noexcept;
     void answer_backtrace(Fiber& fiber);
-    template <class Call>
-    void tell_sink(Call&& call) {
+    template <class Call> void tell_sink(Call&& call) {
         if (sink_ == nullptr) [[likely]]
             return;
         const Unseen unseen;

@@ -46,8 +46,7 @@ private:
         return true;
     }
 
-    template <class Change>
-    bool accept_changed(std::size_t from, std::size_t to, Change&& change) {
+    template <class Change> bool accept_changed(std::size_t from, std::size_t to, Change&& change) {
         Recording candidate = best_.recording;
         bool changed = false;
         for (std::size_t i = from; i < std::min(to, candidate.size()); ++i) changed = change(candidate[i]) || changed;

@@ -39,8 +39,7 @@ public:
     bool is_new() const noexcept;
     std::uint64_t number() const noexcept { return number_; }
     // Tells what the operation of the last point() saw or left here, where that is a number: no address is ever told.
-    template <class T>
-    T saw(T value) const noexcept {
+    template <class T> T saw(T value) const noexcept {
         if constexpr (std::is_integral_v<T>) saw_number(static_cast<std::int64_t>(value));
         return value;
     }
@@ -108,8 +107,7 @@ class Thread {
 public:
     Thread() noexcept = default;
     // Throws std::system_error(EAGAIN) where Options::thread_failures allows it and a choice wants it.
-    template <class Function>
-        requires(!std::same_as<std::remove_cvref_t<Function>, Thread>)
+    template <class Function> requires(!std::same_as<std::remove_cvref_t<Function>, Thread>)
     explicit Thread(Function&& function, std::source_location where = std::source_location::current()) {
         using Callable = std::decay_t<Function>;
         Fiber& fiber = prepare();
@@ -131,16 +129,14 @@ public:
     static unsigned hardware_concurrency() noexcept;
 
 private:
-    template <class Callable>
-    static void call(void* place) {
+    template <class Callable> static void call(void* place) {
         struct Place {
             ~Place() { callable.~Callable(); }
             Callable& callable;
         } const it{*static_cast<Callable*>(place)};
         std::move(it.callable)();
     }
-    template <class Callable>
-    static void call_and_delete(void* place) {
+    template <class Callable> static void call_and_delete(void* place) {
         const std::unique_ptr<Callable> it(static_cast<Callable*>(place));
         std::move (*it)();
     }
@@ -154,8 +150,7 @@ private:
 };
 
 // The operations that the core needs of std::atomic, with the order always said: see Invariant 2 for what it does here.
-template <class T>
-class Atomic {
+template <class T> class Atomic {
 public:
     constexpr Atomic() noexcept = default;
     constexpr Atomic(T value) noexcept : value_(value) {}
@@ -172,13 +167,11 @@ public:
         self_.point("atomic.exchange");
         return self_.saw(value_.exchange(value, order));
     }
-    template <class Difference>
-    T fetch_add(Difference value, std::memory_order order) noexcept {
+    template <class Difference> T fetch_add(Difference value, std::memory_order order) noexcept {
         self_.point("atomic.fetch_add");
         return self_.saw(value_.fetch_add(static_cast<Step<Difference>>(value), order));
     }
-    template <class Difference>
-    T fetch_sub(Difference value, std::memory_order order) noexcept {
+    template <class Difference> T fetch_sub(Difference value, std::memory_order order) noexcept {
         self_.point("atomic.fetch_sub");
         return self_.saw(value_.fetch_sub(static_cast<Step<Difference>>(value), order));
     }
@@ -209,8 +202,7 @@ public:
     }
 
 private:
-    template <class Difference>
-    using Step = std::conditional_t<std::is_pointer_v<T>, std::ptrdiff_t, T>;
+    template <class Difference> using Step = std::conditional_t<std::is_pointer_v<T>, std::ptrdiff_t, T>;
     static constexpr std::memory_order of_failure(std::memory_order order) noexcept {
         if (order == std::memory_order_acq_rel) return std::memory_order_acquire;
         return order == std::memory_order_release ? std::memory_order_relaxed : order;
@@ -224,10 +216,7 @@ private:
 // The scheduling point before a weak exchange on `object`, and whether it fails for no reason.
 bool weak_exchange_fails(const Numbered& object) noexcept;
 
-template <class T>
-bool Atomic<T>::fails_for_no_reason() const noexcept {
-    return weak_exchange_fails(self_);
-}
+template <class T> bool Atomic<T>::fails_for_no_reason() const noexcept { return weak_exchange_fails(self_); }
 
 // Of a run's clock; 0 outside of a run. A thread that only asks for the time is still overtaken: see Scheduler, invariant 1.
 std::chrono::nanoseconds now() noexcept;

@@ -39,15 +39,13 @@ private:
     std::string all_;
 };
 
-template <class Range, class Text>
-std::string list_of(const Range& range, Text&& text) {
+template <class Range, class Text> std::string list_of(const Range& range, Text&& text) {
     std::string all;
     for (const auto& item : range) all += (all.empty() ? "" : ",\n") + text(item);
     return "[" + all + "]";
 }
 
-template <class Number>
-std::string number_or_null(const std::optional<Number>& number) {
+template <class Number> std::string number_or_null(const std::optional<Number>& number) {
     return number ? std::to_string(*number) : "null";
 }
 

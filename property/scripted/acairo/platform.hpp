@@ -24,8 +24,7 @@ namespace acairo::inline ACAIRO_WORLD {
 
 struct platform {
     using event = ::epoll_event;
-    template <class T>
-    using atomic = std::atomic<T>;
+    template <class T> using atomic = std::atomic<T>;
 
     class mutex {
     public:
@@ -58,8 +57,7 @@ struct platform {
     class thread {
     public:
         thread() = default;
-        template <class F>
-        explicit thread(F body) : thread_(script().start(std::move(body))) {}
+        template <class F> explicit thread(F body) : thread_(script().start(std::move(body))) {}
         thread(thread&&) = default;
         thread& operator=(thread&&) = default;
         ~thread() {
@@ -113,11 +111,6 @@ struct platform {
     static int setsockopt(int fd, int level, int name, int value) noexcept {
         return answer("setsockopt", fd, option(level, name) + ", " + std::to_string(value));
     }
-    static int getsockopt(int fd, int level, int name, int& value) noexcept {
-        const scripted::Step step = script().answer(call("getsockopt", fd, option(level, name)), fd);
-        if (step.result == 0) value = step.value;
-        return static_cast<int>(step.result);
-    }
     static int getsockname(int fd, address& local) noexcept { return tell("getsockname", fd, local); }
     static int getpeername(int fd, address& peer) noexcept { return tell("getpeername", fd, peer); }
     static int epoll_create1(int flags) noexcept {
@@ -148,7 +141,6 @@ private:
         return static_cast<int>(script().answer(call(name, fd, more), fd).result);
     }
     static std::string option(int level, int name) {
-        if (level == SOL_SOCKET && name == SO_ERROR) return "SO_ERROR";
         if (level == SOL_SOCKET && name == SO_REUSEADDR) return "SO_REUSEADDR";
         if (level == IPPROTO_TCP && name == TCP_NODELAY) return "TCP_NODELAY";
         return std::to_string(level) + ":" + std::to_string(name);

@@ -41,7 +41,6 @@ struct Step {
     std::string call;
     std::ptrdiff_t result;  // or -errno
     std::string bytes{};    // what recv delivers
-    int value = 0;          // what getsockopt tells
     std::string address{};  // what getsockname and getpeername tell, as "127.0.0.1:8080"
     std::vector<Ready> events{};
     std::chrono::nanoseconds lasting{0};      // how long the call takes
