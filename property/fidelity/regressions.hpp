@@ -32,6 +32,10 @@ inline constexpr std::array regressions{
     Regression{"a_reset_does_not_wait_for_the_probe_of_a_window",
                "pair 0 1; epoll 2; shutdown 1 0; fill 0; add 2 1 0; recv 1 1024; close_linger 0; wait 2"},
     Regression{"sending_to_nobody_fills_the_buffer", "pair 0 1; send 1 9; close 1; fill 0"},
+    Regression{"a_fin_says_that_the_window_is_open_again",
+               "pair 0 1; epoll 2; fill 0; shutdown 1 0; add 2 0 0; drain 1; close 1 1; wait 2"},
+    Regression{"so_does_a_byte",
+               "pair 0 1; epoll 2; fill 0; shutdown 1 0; drain 1; send 1 5; add 2 0 2; wait 2; recv 1 100"},
     // Agreed from the beginning; without it, no test fails that counts the urgent byte as one to read.
     Regression{
         "an_urgent_byte_alone_is_nothing_to_read",

@@ -17,6 +17,7 @@ using acairo::simulator::State;
 inline constexpr int slots = 16;
 inline constexpr int no_descriptor = 1'000'000;  // open in neither world
 inline constexpr int small_reads = 8;
+inline constexpr long small_sends = 512;
 class Runner {
 public:
     // `kernel` is null on Linux.
@@ -38,6 +39,7 @@ private:
         int peer = -1;
         bool filled = false;   // by its owner
         int read_of_full = 0;  // small reads by the peer since
+        long sent = 0;         // bytes, since its peer has read everything
         SocketAddress name;
     };
     Slot& at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }

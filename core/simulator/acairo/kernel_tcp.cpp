@@ -102,6 +102,19 @@ void Network::arrive(Socket& to, const Segment& data) {
     pipe.arrived = data.end;
     watch_.wake(to, EPOLLIN | EPOLLRDNORM | EPOLLRDBAND | EPOLLPRI);
     if (to.peer) acknowledge_data(*to.peer);
+    hear_of_window(to);
+}
+
+// Whatever arrives says how much room its sender has by now.
+void Network::hear_of_window(Socket& to) {
+    if (!to.peer || !to.peer->incoming.stalled) return;
+    Pipe& pipe = to.peer->incoming;
+    // Nobody needs to ask for it any more. In front of what flies there may still be data.
+    if (pipe.probed && !pipe.flight.empty() && pipe.flight.front().kind == Segment::Kind::probe) {
+        pipe.probed = false;
+        forget_flight(*to.peer);
+    }
+    transmit(*to.peer);
 }
 
 void Network::arrive_fin(Socket& to) {
@@ -123,6 +136,7 @@ void Network::arrive_fin(Socket& to) {
     }
     watch_.wake(to, 0);
     if (sender) acknowledge_fin(*sender);
+    hear_of_window(to);
 }
 
 void Network::acknowledge_fin(Socket& sender) {

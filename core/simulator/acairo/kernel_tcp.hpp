@@ -152,6 +152,7 @@ private:
     void arrive_fin(Socket& to);
     void arrive_reset(Socket& to);
     void arrive_syn(Socket& client);
+    void hear_of_window(Socket& to);
     void acknowledge_fin(Socket& sender);
     void acknowledge_data(Socket& sender);
     void send_fin(Socket& from);
