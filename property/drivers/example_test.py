@@ -44,3 +44,8 @@ check('no_message_comes_back' in output, 'and is named', output)
 stale = re.sub(r':[0-9a-f]{8}:', ':00000000:', token[1])
 status, output = run('repro', stale)
 check('stale' in output, 'a token of other sources says that it is stale', output)
+
+status, output = run('--engine', 'enumeration', '--preemptions', '0', '--runs', '50', '--seconds', '20')
+check(status in (0, 1), f'an enumeration ends with 0 or 1, not {status}', output)
+check(re.search(r'\d+ runs, .* (which are all|not yet all) with at most 0 preemptions and 0 faults', output),
+      'an enumeration says how many runs it made, and whether these are all', output)

@@ -26,6 +26,7 @@ Table table;
 bool counting = false;
 std::uint64_t failing = 0;
 bool persists = false;
+void (*tell)() noexcept = nullptr;
 Census census;
 
 bool is_of_the_run() noexcept { return counting && Unseen::depth == 0 && Scheduler::running() != nullptr; }
@@ -83,17 +84,19 @@ bool fails() noexcept {
     ++census.made;
     if (failing == 0 || census.made < failing) return false;
     if (census.made > failing && !persists) return false;
+    tell();
     return true;
 }
 
 }  // namespace
 
-void begin_run(std::uint64_t its_failing, bool its_persists) noexcept {
+void begin_run(std::uint64_t its_failing, bool its_persists, void (*told)() noexcept) noexcept {
     for (std::size_t i = 0; table.used != 0 && i < table.capacity; ++i) table.entries[i] = Entry{};
     table.used = 0;
     census = Census{};
     failing = its_failing;
     persists = its_persists;
+    tell = told;
     counting = true;
 }
 

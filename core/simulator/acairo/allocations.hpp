@@ -18,8 +18,9 @@ struct Census {
     std::uint64_t first_size = 0;  // in bytes
 };
 
-// The failing-th allocation fails (0: none), and, if `persists`, all that follow.
-void begin_run(std::uint64_t failing, bool persists) noexcept;
+// The failing-th allocation fails (0: none), and, if `persists`, all that follow. `told` is called before each that does, on
+// its fiber.
+void begin_run(std::uint64_t failing, bool persists, void (*told)() noexcept) noexcept;
 // From now on none fails.
 void clear_up() noexcept;
 Census end_run() noexcept;

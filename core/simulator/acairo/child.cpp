@@ -1,5 +1,4 @@
 // Children: shared memory, watchdog, and what kind of failure it was.
-#include <execinfo.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -25,22 +24,20 @@ namespace acairo::simulator {
 namespace {
 
 constexpr std::size_t most_choices = 1'000'000;
-constexpr std::size_t most_events = 4096;
 constexpr int failed_status = 77;
 
 // What a child leaves to its parent.
 struct Page {
     std::atomic<std::uint64_t> runs;  // finished; the heartbeat
+    bool covered;                     // by an enumeration
     std::uint64_t seed;               // of the run under way
     std::uint64_t steps;
     std::uint64_t trace_hash;
     Verdict verdict;
     std::array<char, 65536> text;
     std::uint64_t choices;
-    std::uint64_t events;
     std::array<Choice, most_choices> recording;
-    std::array<Event, most_events> event;
-    std::array<Stack, most_events> stack;
+    Reporter::Memory reporter;
     Chronicle::Memory chronicle;
 };
 
@@ -83,20 +80,17 @@ private:
     Producer* producer_;
 };
 
-class Reporter final : public Observer {
+// Zeros before the first fiber runs, which is when the weather is drawn.
+class FineWeather final : public Producer {
 public:
-    void happened(const Event& event) override {
-        Page& shared = page();
-        const std::size_t at = shared.events++ % most_events;
-        shared.event[at] = event;
-        shared.stack[at] = {};
-        std::array<void*, 18> frames{};
-        const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
-        // Without this function's and the machine's own frames.
-        for (int i = 3; i < count; ++i) {
-            if (i - 3 < 12) shared.stack[at][static_cast<std::size_t>(i - 3)] = frames[static_cast<std::size_t>(i)];
-        }
+    explicit FineWeather(Producer& producer) : producer_(&producer) {}
+    std::uint64_t below(std::uint64_t n, Tag tag) override {
+        return Scheduler::running() == nullptr ? 0 : producer_->below(n, tag);
     }
+    std::size_t thread(std::span<const Candidate> candidates) override { return producer_->thread(candidates); }
+
+private:
+    Producer* producer_;
 };
 
 class SimulatedTrial final : public Trial {
@@ -140,8 +134,10 @@ public:
         machine();  // before the fork: it starts a thread
         Page& shared = page();
         shared.runs.store(0, std::memory_order_relaxed);
-        shared.steps = shared.trace_hash = shared.choices = shared.events = 0;
+        shared.steps = shared.trace_hash = shared.choices = 0;
+        shared.reporter.clear();
         shared.chronicle.moments = shared.chronicle.threads = 0;
+        shared.covered = false;
         shared.verdict = Verdict::passed;
         shared.text[0] = '\0';
         stderr_ = ::memfd_create("stderr", MFD_CLOEXEC);
@@ -227,7 +223,7 @@ Result run_in_child(const Property& property, const MakeProducer& make, bool exp
         const std::unique_ptr<Producer> producer = make();
         Scribe scribe(*producer);
         Choices choices(scribe);
-        Reporter reporter;
+        Reporter reporter(page().reporter);
         Chronicle chronicle(page().chronicle);
         const Outcome outcome =
             run_here(property, choices, explain ? &reporter : nullptr, explain ? &chronicle : nullptr);
@@ -240,11 +236,7 @@ Result run_in_child(const Property& property, const MakeProducer& make, bool exp
     result.text = shared.text[0] != '\0' ? shared.text.data() : child.errors();
     result.recording.assign(shared.recording.begin(),
                             shared.recording.begin() + static_cast<std::ptrdiff_t>(shared.choices));
-    for (std::uint64_t i = shared.events - std::min<std::uint64_t>(shared.events, most_events); i < shared.events;
-         ++i) {
-        result.events.push_back(shared.event[i % most_events]);
-        result.stacks.push_back(shared.stack[i % most_events]);
-    }
+    Reporter::read(shared.reporter, result.events, result.stacks, result.deeds);
     result.moments = Chronicle::moments_of(shared.chronicle);
     result.moments_left_out = shared.chronicle.moments - result.moments.size();
     result.threads = Chronicle::threads_of(shared.chronicle);
@@ -277,6 +269,43 @@ Batch run_batch(const Property& property, std::uint64_t first, std::uint64_t run
     batch.steps = page().steps;
     batch.hash = page().trace_hash;
     return batch;
+}
+
+Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::uint64_t runs,
+                     std::chrono::nanoseconds until) {
+    Child child([&] {
+        Page& shared = page();
+        Enumeration all(bounds);
+        FineWeather fine(all);
+        Scribe scribe(bounds.faults == 0 ? static_cast<Producer&>(fine) : all);
+        Choices choices(scribe);
+        for (std::uint64_t i = 0; i < runs && real_now() < until; ++i) {
+            shared.choices = 0;
+            choices.restart(scribe);
+            Outcome outcome = run_here(property, choices);
+            if (outcome.verdict == Verdict::passed && all.divergence()) {
+                outcome.verdict = Verdict::nondeterminism;
+                outcome.text = "nondeterminism: " + all.divergence()->text();
+            }
+            leave_outcome(outcome);
+            if (outcome.verdict != Verdict::passed) return failed_status;
+            shared.runs.store(i + 1, std::memory_order_relaxed);
+            if (all.next()) continue;
+            shared.covered = !all.divergence();
+            break;
+        }
+        return 0;
+    });
+    Enumerated result;
+    const Page& shared = page();
+    result.failed = !child.wait(std::chrono::seconds(30)).empty();
+    result.covered = shared.covered;
+    result.runs = shared.runs.load(std::memory_order_relaxed) + (result.failed ? 1 : 0);
+    if (result.failed) {
+        result.failing.assign(shared.recording.begin(),
+                              shared.recording.begin() + static_cast<std::ptrdiff_t>(shared.choices));
+    }
+    return result;
 }
 
 }  // namespace acairo::simulator

@@ -8,6 +8,7 @@
 //      signal. No address, number or name of a thread is in it.
 #pragma once
 #include <acairo/chronicle.hpp>
+#include <acairo/enumeration.hpp>
 #include <acairo/machine.hpp>
 #include <acairo/property.hpp>
 #include <functional>
@@ -22,6 +23,7 @@ struct Result {
     Recording recording;
     std::vector<Event> events;  // the newest, when there were too many
     std::vector<Stack> stacks;  // of the events
+    std::vector<Deed> deeds;    // of a descriptor that was misused, or left open
     // For a timeline: the newest, how many are missing, and the threads by number.
     std::vector<Moment> moments;
     std::uint64_t moments_left_out = 0;
@@ -51,5 +53,16 @@ struct Batch {
     bool failed = false;
 };
 Batch run_batch(const Property& property, std::uint64_t first, std::uint64_t runs, std::chrono::nanoseconds until);
+
+// Makes every run within the bounds in one child, one after the other, the calm one first, and at most `runs`. The weather is
+// fine unless faults are allowed.
+struct Enumerated {
+    std::uint64_t runs = 0;
+    bool failed = false;
+    bool covered = false;  // there are no others
+    Recording failing;     // the last run's, if it failed
+};
+Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::uint64_t runs,
+                     std::chrono::nanoseconds until);
 
 }  // namespace acairo::simulator

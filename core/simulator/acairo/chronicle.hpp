@@ -6,14 +6,11 @@
 //   2. The newest moments are kept, and the beginning of every thread; how many are missing is known.
 //   3. Pointers in it are to literals and to code: they mean the same in a process and in its fork.
 #pragma once
-#include <acairo/scheduler.hpp>
+#include <acairo/reporter.hpp>
 #include <acairo/sink.hpp>
 #include <vector>
 
 namespace acairo::simulator {
-
-// Return addresses, innermost first; null at the end.
-using Stack = std::array<void*, 12>;
 
 struct Moment {
     enum class Kind : std::uint8_t { step, block, wake, end };

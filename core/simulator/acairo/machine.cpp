@@ -1,13 +1,9 @@
-// The system calls of a simulated run, and its end.
-#include <acairo/allocations.hpp>
+// The system calls of a simulated run; its beginning and its end are in machine_run.cpp.
 #include <acairo/machine.hpp>
 #include <acairo/sanitizers.hpp>
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 
 namespace acairo::simulator {
 namespace {
@@ -31,8 +27,6 @@ constexpr std::array closed_all_the_same{EINTR, EIO};
 
 constexpr std::uint32_t most_faults_in_a_row = 3;
 
-Machine* running_machine = nullptr;
-
 // 0 is no object.
 std::uint64_t object_of(int fd) noexcept { return static_cast<std::uint64_t>(fd) + 1; }
 
@@ -41,101 +35,6 @@ bool may_fail(const Weather& weather, int error) noexcept {
 }
 
 }  // namespace
-
-Machine::Machine() : kernel_(*this), scheduler_(*this) {}
-Machine::~Machine() = default;
-
-Machine& Machine::running() noexcept {
-    if (running_machine != nullptr) return *running_machine;
-    std::fputs(
-        "acairo: a system call of the simulated world outside of a run: call Machine::run(), and make it in the body\n",
-        stderr);
-    std::abort();
-}
-
-Outcome Machine::run(Choices& choices, const Setting& setting, void (*body)(void*), void* argument) {
-    weather_ = Weather::draw(choices, setting.climate);
-    KernelConfiguration configuration;
-    configuration.descriptors = weather_.descriptors;
-    configuration.send_buffer = configuration.receive_buffer = weather_.buffer;
-    configuration.delays = weather_.delays;
-    configuration.fragments = weather_.fragments;
-    configuration.reorders = weather_.reorders;
-    kernel_.reset(configuration);
-    Options options = setting.options;
-    if (!weather_.interruptions) options.spurious = 0;
-    options.thread_failures = weather_.shortages ? 1 : 0;
-    observer_ = setting.observer;
-    scheduler_.tell(setting.sink);
-    waiters_ = WaitQueue();
-    sleepers_.clear();
-    epoch_ = kernel_.epoch();
-    faults_in_a_row_ = 0;
-    empty_polls_ = 0;
-    running_machine = this;
-    allocations::begin_run(weather_.failing_allocation, weather_.allocations_keep_failing);
-    struct Body {
-        void (*body)(void*);
-        void* argument;
-    } const it{body, argument};
-    Outcome outcome = scheduler_.run(choices, options, [&it] { it.body(it.argument); });
-    const allocations::Census census = allocations::end_run();
-    running_machine = nullptr;
-    if (outcome.verdict != Verdict::passed) return outcome;
-    find_leaks(outcome);
-    if (outcome.verdict == Verdict::passed && setting.leaks_are_failures && census.alive != 0) {
-        outcome.verdict = Verdict::leak;
-        outcome.text = "leak: the run is over, and " + std::to_string(census.alive) +
-                       " of its allocations are still there; the first is its allocation number " +
-                       std::to_string(census.first) + ", of " + std::to_string(census.first_size) +
-                       " bytes: free it, or destroy the frame that it is";
-    }
-    return outcome;
-}
-
-void Machine::find_leaks(Outcome& outcome) {
-    kernel_.list_open(open_);
-    if (open_.empty()) return;
-    outcome.verdict = Verdict::leak;
-    outcome.text = "leak: the run is over, and " + std::to_string(open_.size()) +
-                   " descriptors are still open; whoever made them closes them:";
-    for (const Kernel::OpenDescriptor& left : open_) {
-        outcome.text += "\n  " + std::to_string(left.fd) + ", a" + (left.kind[0] == 'e' ? "n " : " ") + left.kind +
-                        " made at step " + std::to_string(left.origin);
-    }
-}
-
-void Machine::clear_up() noexcept {
-    weather_.interruptions = weather_.shortages = false;
-    weather_.descriptors = Weather().descriptors;
-    kernel_.set_descriptors_limit(weather_.descriptors);
-    allocations::clear_up();
-}
-
-// --- what the scheduler and the kernel ask ---
-
-void Machine::advance(std::chrono::nanoseconds) {
-    kernel_.advance();
-    wake_waiters();
-}
-
-void Machine::failed(Verdict, const std::string&) { allocations::end_run(); }
-
-void Machine::publish(const void* object) noexcept { simulator::publish(object); }
-void Machine::observe(const void* object) noexcept { simulator::observe(object); }
-
-void Machine::misuse(const char* call, int fd, const char* why) {
-    std::string text = std::string(call) + " of descriptor " + std::to_string(fd) + ": " + why;
-    if (const std::uint32_t origin = kernel_.origin(fd); origin != 0) {
-        text += "; it was " + std::string(kernel_.state_of(fd) == State::no_descriptor ? "closed" : "made") +
-                " at step " + std::to_string(origin);
-    }
-    scheduler_.fail(
-        Verdict::misuse,
-        text + ". Its number may be somebody else's by now: whoever closes a descriptor must be the last to use it");
-}
-
-// --- calls ---
 
 int Machine::fault(std::span<const int> errors) {
     if (errors[0] == 0 || faults_in_a_row_ >= most_faults_in_a_row) {
@@ -176,6 +75,22 @@ void Machine::wake_waiters() {
     }
 }
 
+void Machine::enter(Operation operation, int fd) {
+    std::uint32_t before = 0;
+    {
+        const Unseen unseen;
+        before = kernel_.origin(fd);
+    }
+    scheduler_.point(operation, object_of(fd));
+    const Unseen unseen;
+    if (kernel_.origin(fd) == before || kernel_.state_of(fd) == State::no_descriptor) return;
+    if (observer_) observer_->misused(operation.name, fd);
+    scheduler_.fail(Verdict::reused_descriptor,
+                    std::string(operation.name) + " of descriptor " + std::to_string(fd) +
+                        " was under way when that was closed, and its number is another one's since step " +
+                        std::to_string(kernel_.origin(fd)) + ": who closes it must wait for the calls that use it");
+}
+
 template <class Made>
 std::ptrdiff_t Machine::attempt(Operation operation, int fd, std::span<const int> errors, Made&& made) {
     const int error = fault(errors);
@@ -184,7 +99,7 @@ std::ptrdiff_t Machine::attempt(Operation operation, int fd, std::span<const int
 
 template <class Made>
 std::ptrdiff_t Machine::call(Operation operation, int fd, std::span<const int> errors, Made&& made) {
-    scheduler_.point(operation, object_of(fd));
+    enter(operation, fd);
     const Unseen unseen;
     return attempt(operation, fd, errors, made);
 }
@@ -222,7 +137,7 @@ int Machine::accept4(int fd, int flags) {
 
 int Machine::connect(int fd, const SocketAddress& to) {
     const Unseen unseen;
-    scheduler_.point("connect", object_of(fd));
+    enter("connect", fd);
     const int error = fault(no_route);
     // Interrupted, it goes on all the same: connect(2).
     std::ptrdiff_t result = error == 0 || error == EINTR ? kernel_.connect(fd, to) : -error;
@@ -254,7 +169,7 @@ std::ptrdiff_t Machine::send(int fd, const void* from, std::size_t size, int fla
     std::size_t sent = 0;
     for (;;) {
         const char* const rest = static_cast<const char*>(from) + sent;
-        scheduler_.point("send", object_of(fd));
+        enter("send", fd);
         // Before the kernel publishes them: whoever receives them may write there.
         sanitizers::reads(rest, size - sent);
         const Unseen unseen;
@@ -273,7 +188,7 @@ int Machine::shutdown(int fd, int how) {
 }
 
 int Machine::close(int fd) {
-    scheduler_.point("close", object_of(fd));
+    enter("close", fd);
     const Unseen unseen;
     // The descriptor is gone, whatever close(2) says then.
     int result = kernel_.close(fd);

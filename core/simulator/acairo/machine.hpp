@@ -5,6 +5,7 @@
 // Invariants:
 //   1. Each system call is one scheduling point, then one call of the kernel, or of none when the weather has it fail. Where
 //      the descriptor is blocking, or epoll_wait has a timeout, the fiber waits and asks again.
+//      A call whose descriptor changes hands at that point is a failure: no machine tells the caller.
 //   2. A run passes when its body and all its threads have ended, no descriptor is open, and nothing is left of what they
 //      allocated. Each of these is told by its own sentence.
 //   3. Bytes go from and to the program's memory where the thread sanitizer sees it, in the name of the fiber that made the
@@ -35,6 +36,10 @@ class Observer {
 public:
     virtual ~Observer() = default;
     virtual void happened(const Event& event) = 0;
+    // The run fails: this fiber's call is of a descriptor that is not open.
+    virtual void misused(const char* /*call*/, int /*fd*/) {}
+    // The run fails: it is over, and the descriptor is open. Called on no fiber.
+    virtual void left_open(int /*fd*/) {}
 };
 
 struct Setting {
@@ -88,6 +93,8 @@ public:
 private:
     Outcome run(Choices& choices, const Setting& setting, void (*body)(void*), void* argument);
     void find_leaks(Outcome& outcome);
+    // In the run that is under way.
+    static void allocation_fails() noexcept;
 
     // Host
     std::chrono::nanoseconds next_event() override { return kernel_.next_event(); }
@@ -101,6 +108,8 @@ private:
     void misuse(const char* call, int fd, const char* why) override;
 
     int fault(std::span<const int> errors);
+    // The scheduling point of a call.
+    void enter(Operation operation, int fd);
     // A call, and what of it follows the scheduling point.
     template <class Made> std::ptrdiff_t call(Operation operation, int fd, std::span<const int> errors, Made&& made);
     template <class Made> std::ptrdiff_t attempt(Operation operation, int fd, std::span<const int> errors, Made&& made);

@@ -14,9 +14,11 @@ const char* name_of(Verdict verdict) noexcept {
         case Verdict::livelock: return "livelock";
         case Verdict::busy: return "busy";
         case Verdict::misuse: return "misuse";
+        case Verdict::reused_descriptor: return "reused descriptor";
         case Verdict::exception: return "exception";
         case Verdict::failed: return "failed";
-        case Verdict::leak: return "leak";
+        case Verdict::leaked_descriptor: return "leaked descriptor";
+        case Verdict::leaked_memory: return "leaked memory";
         case Verdict::nondeterminism: return "nondeterminism";
     }
     return "no verdict";

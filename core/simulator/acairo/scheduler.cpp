@@ -46,6 +46,7 @@ void Scheduler::reset(Choices& choices, const Options& options) noexcept {
     now_ = options.start.count();
     ++serial_;
     ready_count_ = alive_ = thread_failures_ = 0;
+    clock_jumps_ = options.clock_jumps;
     started_ = 0;
 }
 
@@ -122,6 +123,7 @@ FiberContext& Scheduler::end(Fiber& fiber) {
 }
 
 void Scheduler::point(Operation operation, std::uint64_t object) {
+    if (clock_jumps_ != 0) may_let_time_pass();
     current_->wait.operation = operation;
     current_->wait.object = object;
     if (ready_count_ > 1) go_to(pick(true));

@@ -8,7 +8,9 @@
 //      the next instant that somebody waits for comes after 10,000 steps at the latest, and a mutex that is unlocked is handed
 //      to whoever has tried to lock it for 1,000 steps. So the run of zeros ends for every program that ends in fair hands,
 //      also where it spins.
-//   2. Otherwise time stands still while a fiber can run; when none can, it is the earliest deadline, or the host's next event.
+//   2. Otherwise time stands still while a fiber can run, unless a choice before an operation has it pass (Options::clock_jumps);
+//      when none can, it is the earliest deadline, or the host's next event. It never goes beyond one of these: what is due
+//      earlier wakes earlier.
 //   3. A fiber that waits is in at most one WaitQueue, and leaves it when it is woken, by whatever.
 //   4. The trace hash covers each step (fiber, operation, object), each choice and what trace() is given: equal recordings
 //      give equal hashes, with every compiler and sanitizer. No address is in it.
@@ -32,14 +34,16 @@ namespace acairo::simulator {
 
 enum class Verdict : std::uint8_t {
     passed,
-    deadlock,        // fibers wait, and nothing is due that could wake them
-    livelock,        // the limit of steps is reached
-    busy,            // a thread asks again and again for what cannot come, instead of waiting
-    misuse,          // an operation that is an error on any machine, such as unlocking another thread's mutex
-    exception,       // an exception left a thread, or the body
-    failed,          // fail() was called: an oracle, or a check of the body
-    leak,            // a descriptor, or memory, is left
-    nondeterminism,  // the same choices, and another run
+    deadlock,           // fibers wait, and nothing is due that could wake them
+    livelock,           // the limit of steps is reached
+    busy,               // a thread asks again and again for what cannot come, instead of waiting
+    misuse,             // an operation that is an error on any machine, such as unlocking another thread's mutex
+    reused_descriptor,  // a call is under way while the number of its descriptor becomes another one's
+    exception,          // an exception left a thread, or the body
+    failed,             // fail() was called: an oracle, or a check of the body
+    leaked_descriptor,  // one is open when the run is over
+    leaked_memory,      // likewise, allocated
+    nondeterminism,     // the same choices, and another run
 };
 const char* name_of(Verdict verdict) noexcept;
 
@@ -58,6 +62,9 @@ struct Options {
     std::uint32_t spurious = 2;         // how often in a row a wait may wake, or a weak exchange fail, for no reason
     std::uint32_t thread_failures = 0;  // how many threads may fail to start
     std::uint32_t processors = 2;       // what hardware_concurrency() says
+    // How often, and by how much in all, time may pass although a thread could run: as on a machine that is busy with others.
+    std::uint32_t clock_jumps = 0;
+    std::chrono::nanoseconds clock_jumped = std::chrono::seconds(10);
     std::chrono::nanoseconds start = std::chrono::hours(1);  // the clock's first instant
 };
 
@@ -169,8 +176,8 @@ public:
     std::size_t waiting(const WaitQueue& queue) const noexcept;
     // One that waits there and has wanted the same for 1,000 steps (Fiber::wanting_since), or null.
     Fiber* starving(const WaitQueue& queue) const noexcept;
-    // Time goes on to the next instant that somebody waits for; false if there is none. For choices of the tag `clock`.
-    bool let_time_pass();
+    // From now on nothing happens for no reason.
+    void clear_up() noexcept;
 
     std::uint64_t below(std::uint64_t n, Tag tag);
     // Whether something happens for no reason now: a choice of the tag `fault`, at most Options::spurious times in a row.
@@ -222,6 +229,10 @@ private:
     void go_to(Fiber& next);
     void step();
     void check_limits();
+    // Time goes on to the next instant that somebody waits for; false if there is none.
+    bool let_time_pass();
+    std::int64_t next_instant() const;
+    void may_let_time_pass();
     void make_ready(Fiber& fiber) noexcept;
     void leave_ready(Fiber& fiber) noexcept;
     void enqueue(Fiber& fiber, WaitQueue& queue) noexcept;
@@ -252,6 +263,7 @@ private:
     std::uint32_t ready_count_ = 0;
     std::uint32_t alive_ = 0;
     std::uint32_t thread_failures_ = 0;
+    std::uint32_t clock_jumps_ = 0;  // that are left
     std::size_t started_ = 0;
     std::size_t made_ = 0;
     Options options_;

@@ -1,104 +1,87 @@
-// Which events are told, and how their places in the sources are found.
-#include <dlfcn.h>
-#include <unistd.h>
+// Which calls and faults are told, and how.
 #include <acairo/story.hpp>
+#include <acairo/symbols.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <map>
+#include <iterator>
 #include <set>
 
 namespace acairo::simulator {
 namespace {
 
-// The program's own file, and the offset of `address` in it; 0: it lies elsewhere.
-std::uint64_t offset_in_program(void* address) {
-    ::Dl_info of_address{};
-    ::Dl_info of_program{};
-    if (::dladdr(address, &of_address) == 0 || ::dladdr(reinterpret_cast<void*>(&offset_in_program), &of_program) == 0)
-        return 0;
-    if (of_address.dli_fbase != of_program.dli_fbase) return 0;
-    // A return address: the call is before it.
-    return static_cast<std::uint64_t>(static_cast<char*>(address) - static_cast<char*>(of_address.dli_fbase)) - 1;
-}
+constexpr std::size_t most_calls_of_a_deed = 12;
 
-struct Line {
-    std::string function;
-    std::string file;  // with path and line
+// What may become a line.
+struct Told {
+    std::uint64_t step;
+    std::uint32_t fiber;
+    std::string what;
+    bool is_call;  // else it is a fault of a step
+    bool injected;
+    bool says_nothing;
+    const Stack* stack;
+    bool chosen = false;
 };
 
-// Innermost first. Asks llvm-symbolizer, which prints a function and a place on two lines for each frame, and an empty line
-// behind each address.
-std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_t>& offsets) {
-    std::map<std::uint64_t, std::vector<Line>> lines;
-    std::array<char, 4096> program{};
-    if (offsets.empty() || ::readlink("/proc/self/exe", program.data(), program.size() - 1) <= 0) return lines;
-    std::string command =
-        "for tool in llvm-symbolizer-19 llvm-symbolizer; do command -v $tool >/dev/null && exec $tool --inlines "
-        "--demangle "
-        "--output-style=LLVM --obj='" +
-        std::string(program.data()) + "'";
-    // In a file: they may be more than a command line holds.
-    std::FILE* const questions = std::tmpfile();
-    if (!questions) return lines;
-    for (const std::uint64_t offset : offsets)
-        std::fprintf(questions, "%llu\n", static_cast<unsigned long long>(offset));
-    std::rewind(questions);
-    command += " </dev/fd/" + std::to_string(::fileno(questions)) + " 2>/dev/null; done";
-    std::FILE* const answers = ::popen(command.c_str(), "re");
-    if (!answers) return std::fclose(questions), lines;
-    auto offset = offsets.begin();
-    std::array<char, 8192> read{};
-    std::string function;
-    while (std::fgets(read.data(), static_cast<int>(read.size()), answers) && offset != offsets.end()) {
-        std::string text = read.data();
-        if (!text.empty() && text.back() == '\n') text.pop_back();
-        if (text.empty()) {
-            ++offset;
-            function.clear();
-        } else if (function.empty()) {
-            function = text;
-        } else {
-            lines[*offset].push_back({std::exchange(function, {}), text});
-        }
-    }
-    ::pclose(answers);
-    std::fclose(questions);
-    return lines;
-}
-
-// Without debug information a place has no path and the line 0: it says nothing.
-bool is_the_programs(const std::string& file) {
-    return file.find(":0:") == std::string::npos && file.find("/core/simulator/") == std::string::npos &&
-           file.find("/include/c++/") == std::string::npos && file.find("??") == std::string::npos &&
-           file.find("/acairo/platform.hpp") == std::string::npos;
-}
-
-bool is_the_librarys(const std::string& file) {
-    return file.find("/core/acairo/") != std::string::npos || file.find("/include/acairo/") != std::string::npos;
-}
-
-// "path/to/tcp_stream.cpp:83:12" is "tcp_stream.cpp:83".
-std::string short_place(std::string file) {
-    if (const std::size_t column = file.rfind(':'); column != std::string::npos) file.resize(column);
-    return file.substr(file.rfind('/') + 1);
-}
-
-std::string short_function(std::string function) {
-    for (const std::string_view noise : {"(anonymous namespace)::", "[abi:cxx11]"}) {
-        for (std::size_t at = function.find(noise); at != std::string::npos; at = function.find(noise)) {
-            function.erase(at, noise.size());
-        }
-    }
-    if (const std::size_t arguments = function.find('('); arguments != std::string::npos) function.resize(arguments);
-    return function.substr(function.rfind("::") == std::string::npos ? 0 : function.rfind("::") + 2);
+std::string call_of(const char* operation, int fd) {
+    return std::string(operation) + (fd < 0 ? "()" : "(" + std::to_string(fd) + ")");
 }
 
 bool says_nothing(const Event& event) {
     return event.result == -EAGAIN || (std::strcmp(event.operation, "epoll_wait") == 0 && event.result == 0);
+}
+
+// Calls and faults, in the order of steps.
+std::vector<Told> all_of(const Result& result) {
+    std::vector<Told> calls;
+    for (std::size_t i = 0; i < result.events.size(); ++i) {
+        const Event& event = result.events[i];
+        calls.push_back({event.step, event.fiber, call_of(event.operation, event.fd) + " = " + text_of_result(event),
+                         true, event.injected, says_nothing(event), &result.stacks[i]});
+    }
+    std::vector<Told> faults;
+    for (const Moment& moment : result.moments) {
+        if (!moment.faulty) continue;
+        faults.push_back({moment.step, moment.fiber,
+                          std::string(moment.operation) + " " + text_of_fault(moment.operation), false, true, false,
+                          &moment.stack});
+    }
+    std::vector<Told> all;
+    std::ranges::merge(calls, faults, std::back_inserter(all), {}, &Told::step, &Told::step);
+    return all;
+}
+
+void choose(std::vector<Told>& all, std::size_t lines) {
+    const auto newest_first = [&](auto&& wanted) {
+        for (auto told = all.rbegin(); told != all.rend() && lines != 0; ++told) {
+            if (told->chosen || !wanted(*told)) continue;
+            told->chosen = true;
+            --lines;
+        }
+    };
+    std::set<std::uint32_t> seen;
+    newest_first([&](const Told& told) { return told.is_call && seen.insert(told.fiber).second; });
+    newest_first([](const Told& told) { return told.injected; });
+    // What changed something, then the rest.
+    newest_first([](const Told& told) { return !told.says_nothing; });
+    newest_first([](const Told&) { return true; });
+}
+
+// The program's, innermost first: from the call to the beginning of the thread, below which is what started it.
+std::vector<Line> calls_of(const Deed& deed, const std::map<void*, std::vector<Line>>& lines) {
+    std::vector<Line> calls;
+    for (void* const address : deed.stack) {
+        if (!address) return calls;
+        for (const Line& line : lines.at(address)) {
+            if (line.function.find("FiberEntry") != std::string::npos || calls.size() == most_calls_of_a_deed)
+                return calls;
+            if (line.is_the_programs()) calls.push_back(line);
+        }
+    }
+    return calls;
 }
 
 }  // namespace
@@ -108,30 +91,28 @@ std::string text_of_result(const Event& event) {
     return name ? name : std::to_string(event.result);
 }
 
-std::vector<std::string> sources_of(const Result& result) { return sources_of(result.stacks); }
+std::string text_of_fault(std::string_view operation) {
+    if (operation == "thread.start") return "fails: no thread";
+    if (operation == "time.passes") return "although threads could run";
+    return operation == "condition.wait" ? "wakes for no reason" : "fails for no reason";
+}
 
 std::vector<std::string> sources_of(std::span<const Stack> stacks) {
-    std::set<std::uint64_t> offsets;
-    for (const Stack& stack : stacks) {
-        for (void* const address : stack) {
-            if (address) offsets.insert(offset_in_program(address));
-        }
-    }
-    offsets.erase(0);
-    const auto lines = symbolize(offsets);
+    std::set<void*> addresses;
+    for (const Stack& stack : stacks) addresses.insert(stack.begin(), stack.end());
+    addresses.erase(nullptr);
+    const auto lines = lines_of(addresses);
     std::vector<std::string> sources;
     for (const Stack& stack : stacks) {
         std::string& source = sources.emplace_back();
         // The innermost place, and, behind it, the innermost that is not the library's own.
         std::string user;
         for (void* const address : stack) {
-            const auto found = address ? lines.find(offset_in_program(address)) : lines.end();
-            if (found == lines.end()) continue;
-            for (const Line& line : found->second) {
-                if (!is_the_programs(line.file)) continue;
-                const std::string place = short_place(line.file) + " " + short_function(line.function);
-                if (source.empty()) source = place;
-                if (user.empty() && !is_the_librarys(line.file)) user = place;
+            if (!address) break;
+            for (const Line& line : lines.at(address)) {
+                if (line.file.empty() || !line.is_the_programs()) continue;
+                if (source.empty()) source = line.text();
+                if (user.empty() && !line.is_the_librarys()) user = line.text();
             }
         }
         if (!user.empty() && user != source) source += " < " + user;
@@ -140,45 +121,36 @@ std::vector<std::string> sources_of(std::span<const Stack> stacks) {
 }
 
 std::string story_of(const Result& result, std::size_t lines) {
-    const std::vector<std::string> sources = sources_of(result);
-    std::vector<bool> told(result.events.size());
-    std::set<std::uint32_t> ended;
-    std::size_t count = 0;
-    const auto tell = [&](std::size_t i) {
-        if (told[i] || count >= lines) return;
-        told[i] = true;
-        ++count;
-    };
-    for (std::size_t i = result.events.size(); i-- != 0;) {
-        if (ended.insert(result.events[i].fiber).second) tell(i);
-    }
-    for (std::size_t i = result.events.size(); i-- != 0;) {
-        if (result.events[i].injected) tell(i);
-    }
-    // What changed something, then the rest; the newest first.
-    for (const bool rest : {false, true}) {
-        for (std::size_t i = result.events.size(); i-- != 0;) {
-            if (rest || !says_nothing(result.events[i])) tell(i);
-        }
-    }
+    std::vector<Told> all = all_of(result);
+    choose(all, lines);
+    const std::size_t left_out = static_cast<std::size_t>(std::ranges::count(all, false, &Told::chosen));
+    std::erase_if(all, [](const Told& told) { return !told.chosen; });
+    std::vector<Stack> stacks;
+    for (const Told& told : all) stacks.push_back(*told.stack);
+    const std::vector<std::string> sources = sources_of(stacks);
     std::string text;
-    std::size_t left_out = 0;
-    for (std::size_t i = 0; i < result.events.size(); ++i) {
-        if (!told[i]) {
-            ++left_out;
-            continue;
-        }
-        const Event& event = result.events[i];
+    for (std::size_t i = 0; i < all.size(); ++i) {
         std::array<char, 200> line{};
-        const std::string call = std::string(event.operation) +
-                                 (event.fd < 0 ? "()" : "(" + std::to_string(event.fd) + ")") + " = " +
-                                 text_of_result(event);
         std::snprintf(line.data(), line.size(), "  %6llu  thread %-2u %-28s %-12s %s\n",
-                      static_cast<unsigned long long>(event.step), event.fiber, call.c_str(),
-                      event.injected ? "<- injected" : "", sources[i].c_str());
+                      static_cast<unsigned long long>(all[i].step), all[i].fiber, all[i].what.c_str(),
+                      all[i].injected ? "<- injected" : "", sources[i].c_str());
         text += line.data();
     }
     if (left_out != 0) text += "  (" + std::to_string(left_out) + " more calls are left out)\n";
+    return text;
+}
+
+std::string deeds_of(const Result& result) {
+    std::set<void*> addresses;
+    for (const Deed& deed : result.deeds) addresses.insert(deed.stack.begin(), deed.stack.end());
+    addresses.erase(nullptr);
+    const auto lines = lines_of(addresses);
+    std::string text;
+    for (const Deed& deed : result.deeds) {
+        text += "  descriptor " + std::to_string(deed.fd) + ", " + deed.operation + " at step " +
+                std::to_string(deed.step) + " by thread " + std::to_string(deed.fiber) + ":\n";
+        for (const Line& line : calls_of(deed, lines)) text += "      " + line.text() + "\n";
+    }
     return text;
 }
 

@@ -27,11 +27,6 @@ std::string text_of_value(std::string_view operation, std::int64_t value) {
     return operation == "atomic.store" ? ":= " + number : "was " + number;
 }
 
-std::string text_of_fault(std::string_view operation) {
-    if (operation == "thread.start") return "fails: no thread";
-    return operation == "condition.wait" ? "wakes for no reason" : "fails for no reason";
-}
-
 class Builder {
 public:
     Builder(const Result& result, Model& model) : result_(result), model_(model) {

@@ -29,11 +29,14 @@ struct Orders {
     std::uint64_t runs = ~std::uint64_t{0};
     std::string seed = "1";
     std::uint64_t tries = 3000;
+    std::string engine = "seed";
+    Enumeration::Bounds bounds{.preemptions = 2, .faults = 0};
     bool list = false;
     std::string token;
     std::uint64_t times = 1;
     std::string timeline;
     bool gdb = false;
+    bool here = false;
     std::string plant;
     std::uint64_t seeds = 20;
 };
@@ -70,7 +73,7 @@ void print_failure(const Property& property, const Result& result, std::size_t c
     const std::string first_line = result.text.substr(0, result.text.find('\n'));
     std::printf("FAILED: %s: %s\n", property.name, result.kind.c_str());
     std::printf("  ci/repro %s\n", handle_of(token).c_str());
-    std::printf("%s", story_of(result).c_str());
+    std::printf("%s%s", story_of(result).c_str(), deeds_of(result).c_str());
     std::printf("  %s\n", first_line.substr(0, 300).c_str());
     std::printf("  shrunk from %zu choices (%zu of them not calm) to %zu (%zu), %llu steps\n", choices_before,
                 nonzero_before, result.recording.size(), nonzero(result.recording),
@@ -94,6 +97,30 @@ int tell(const Property& property, const MakeProducer& make, std::uint64_t tries
     return 1;
 }
 
+// What an engine has found of a property.
+struct Found {
+    std::uint64_t runs;
+    MakeProducer failing;  // empty: no run fails
+    std::string remark;
+};
+
+Found by_seed(const Property& property, std::uint64_t first, const Orders& orders, std::chrono::nanoseconds until) {
+    const Batch batch = run_batch(property, first, orders.runs, until);
+    if (!batch.failed) return {batch.runs, {}, {}};
+    return {batch.runs, [seed = batch.failed_seed] { return std::make_unique<Seed>(seed); }, {}};
+}
+
+Found by_enumeration(const Property& property, const Orders& orders, std::chrono::nanoseconds until) {
+    const Enumerated all = enumerate(property, orders.bounds, orders.runs, until);
+    const std::string remark = (all.covered ? ", which are all with at most " : ", not yet all with at most ") +
+                               std::to_string(orders.bounds.preemptions) + " preemptions and " +
+                               std::to_string(orders.bounds.faults) + " faults";
+    if (!all.failed) return {all.runs, {}, remark};
+    const auto failing = std::make_shared<const Recording>(all.failing);
+    // A Replay refers to its recording, which this closure keeps.
+    return {all.runs, [failing] { return std::make_unique<Replay>(*failing); }, remark};
+}
+
 int search(const Orders& orders) {
     std::vector<const Property*> chosen = all_properties();
     for (const std::string& name : orders.only) {
@@ -114,17 +141,17 @@ int search(const Orders& orders) {
         const auto begin = monotonic();
         const auto share = std::chrono::nanoseconds(
             static_cast<std::int64_t>(orders.seconds * 1e9 / static_cast<double>(chosen.size())));
-        const Batch batch = run_batch(*chosen[i], first, orders.runs, begin + share);
-        runs += batch.runs;
+        const Found found = orders.engine == "seed" ? by_seed(*chosen[i], first, orders, begin + share)
+                                                    : by_enumeration(*chosen[i], orders, begin + share);
+        runs += found.runs;
         const double seconds = static_cast<double>((monotonic() - begin).count()) / 1e9;
-        std::printf("[%zu/%zu] %s: %llu runs, %.0f a second%s\n", i + 1, chosen.size(), chosen[i]->name,
-                    static_cast<unsigned long long>(batch.runs), static_cast<double>(batch.runs) / seconds,
-                    batch.failed ? ", and one fails" : "");
+        std::printf("[%zu/%zu] %s: %llu runs, %.0f a second%s%s\n", i + 1, chosen.size(), chosen[i]->name,
+                    static_cast<unsigned long long>(found.runs), static_cast<double>(found.runs) / seconds,
+                    found.remark.c_str(), found.failing ? ", and one fails" : "");
         std::fflush(stdout);
-        if (!batch.failed) continue;
+        if (!found.failing) continue;
         ++failures;
-        const std::uint64_t seed = batch.failed_seed;
-        status = std::max(status, tell(*chosen[i], [&] { return std::make_unique<Seed>(seed); }, orders.tries));
+        status = std::max(status, tell(*chosen[i], found.failing, orders.tries));
     }
     std::printf("%llu runs of %zu properties, %llu failures\n", static_cast<unsigned long long>(runs), chosen.size(),
                 static_cast<unsigned long long>(failures));
@@ -137,6 +164,17 @@ std::string contents_or_itself(const std::string& argument) {
     std::ostringstream text;
     text << file.rdbuf();
     return text.str();
+}
+
+// Becomes gdb, which runs the token in a process of its own: nobody ends that after a while, as a run's parent would.
+int start_gdb(const Orders& orders, const char* program) {
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+    ::execlp("gdb", "gdb", "-q", "-ex", "set breakpoint pending on", "-ex", "break acairo::simulator::Scheduler::fail",
+             "-ex", "break __sanitizer::Die", "-ex", "run", "--args", self.c_str(), "repro", orders.token.c_str(),
+             "--here", nullptr);
+    std::fprintf(stderr, "%s: gdb cannot be started: %s; install Debian's package gdb\n", program,
+                 std::strerror(errno));
+    return 2;
 }
 
 int replay(const Orders& orders, const char* program) {
@@ -158,16 +196,13 @@ int replay(const Orders& orders, const char* program) {
             "stale: the token is of schema %s, and this program of %s: what it recorded may mean something else here\n",
             token.schema.c_str(), schema());
     }
-    if (orders.gdb) {
-        std::printf("in gdb: `break acairo::simulator::Scheduler::fail`, `run`\n");
-        std::fflush(stdout);
-        const std::string self = std::filesystem::read_symlink("/proc/self/exe");
-        ::execlp("gdb", "gdb", "-q", "-ex", "set follow-fork-mode child", "-ex", "set breakpoint pending on", "-ex",
-                 "break acairo::simulator::Scheduler::fail", "-ex", "run", "--args", self.c_str(), "repro",
-                 orders.token.c_str(), nullptr);
-        std::fprintf(stderr, "%s: gdb cannot be started: %s; install Debian's package gdb\n", program,
-                     std::strerror(errno));
-        return 2;
+    if (orders.gdb) return start_gdb(orders, program);
+    if (orders.here) {
+        Replay recorded(token.recording);
+        Choices choices(recorded);
+        const Outcome outcome = run_here(*property, choices);
+        std::printf("%s\n", outcome.verdict == Verdict::passed ? "it does not fail here" : outcome.text.c_str());
+        return outcome.verdict == Verdict::passed ? 0 : 1;
     }
     std::uint64_t failed = 0;
     std::uint64_t hash = 0;
@@ -189,8 +224,8 @@ int replay(const Orders& orders, const char* program) {
         std::printf("timeline: %s and %s.json\n", orders.timeline.c_str(), orders.timeline.c_str());
     }
     if (failed != 0) {
-        std::printf("FAILED: %s: %s\n%s%s\n", property->name, result.kind.c_str(), story_of(result).c_str(),
-                    result.text.c_str());
+        std::printf("FAILED: %s: %s\n%s%s%s\n", property->name, result.kind.c_str(), story_of(result).c_str(),
+                    deeds_of(result).c_str(), result.text.c_str());
     }
     std::printf("%s%s: failed %llu times of %llu\n", stale ? "(stale) " : "", property->name,
                 static_cast<unsigned long long>(failed), static_cast<unsigned long long>(orders.times));
@@ -213,6 +248,14 @@ int tool(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.add_option("--runs", orders.runs, "At most so many runs of each property");
     app.add_option("--seed", orders.seed, "The first seed: a number, a commit's hash, any text")->capture_default_str();
+    app.add_option("--engine", orders.engine, "seed: random runs; enumeration: every run within the bounds")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"seed", "enumeration"}));
+    app.add_option("--preemptions", orders.bounds.preemptions,
+                   "Of an enumeration: switches away from a thread that runs")
+        ->capture_default_str();
+    app.add_option("--faults", orders.bounds.faults, "Of an enumeration; with 0 the weather is fine as well")
+        ->capture_default_str();
     app.add_option("--tries", orders.tries, "At most so many runs for shrinking a failure")->capture_default_str();
     CLI::App* const repro = app.add_subcommand("repro", "Replays a failure");
     repro->add_option("TOKEN", orders.token, "A token, or a file that holds one")->required();
@@ -220,6 +263,7 @@ int tool(int argc, char** argv) {
     repro->add_option("--timeline", orders.timeline,
                       "Writes a picture of the interleaving: a page for a browser, and FILE.json for Perfetto");
     repro->add_flag("--gdb", orders.gdb, "Stops in gdb where it fails");
+    repro->add_flag("--here", orders.here, "In this very process, for a debugger");
     app.add_option("--plant", orders.plant, "With this planted bug");
     CLI::App* const find = app.add_subcommand("canary", "Whether a planted bug is found from each of many seeds");
     find->add_option("BUG", orders.plant)->required();

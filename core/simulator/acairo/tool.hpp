@@ -1,6 +1,7 @@
 // The command line of a program that holds properties: it searches for a run that fails, and replays one.
 //
 //     PROGRAM [--only NAME] [--seconds N] [--runs N] [--seed TEXT]     searches
+//     PROGRAM --engine enumeration [--preemptions N] [--faults N] ...  searches all runs with so few switches and faults
 //     PROGRAM --list
 //     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
 //     PROGRAM canary BUG [--seeds N]                                   whether a planted bug is found; --plant BUG searches with it

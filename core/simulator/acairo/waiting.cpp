@@ -50,7 +50,7 @@ Fiber* Scheduler::starving(const WaitQueue& queue) const noexcept {
     return fiber;
 }
 
-bool Scheduler::let_time_pass() {
+std::int64_t Scheduler::next_instant() const {
     std::int64_t next = 0;
     {
         const Unseen unseen;
@@ -60,6 +60,11 @@ bool Scheduler::let_time_pass() {
         const Fiber& fiber = *fibers_[i];
         if (fiber.state == FiberState::waiting && fiber.deadline < next) next = fiber.deadline;
     }
+    return next;
+}
+
+bool Scheduler::let_time_pass() {
+    const std::int64_t next = next_instant();
     if (next == never.count()) return false;
     if (now_ < next) now_ = next;
     time_moved_at_ = steps_;
@@ -78,6 +83,25 @@ bool Scheduler::let_time_pass() {
     }
     waker_ = Waker::fiber;
     return true;
+}
+
+void Scheduler::may_let_time_pass() {
+    const std::int64_t next = next_instant();
+    // What is due is not a jump, and nothing is due later than never.
+    const std::int64_t jump = next > now_ ? next - now_ : 0;
+    if (next == never.count() || jump > options_.clock_jumped.count() || below(2, Tag::clock) == 0) return;
+    --clock_jumps_;
+    options_.clock_jumped -= std::chrono::nanoseconds(jump);
+    current_->wait.operation = "time.passes";
+    current_->wait.object = 0;
+    step();
+    tell_sink([](Sink& sink) { sink.faulted(); });
+    let_time_pass();
+}
+
+void Scheduler::clear_up() noexcept {
+    clock_jumps_ = 0;
+    options_.spurious = options_.thread_failures = 0;
 }
 
 std::uint64_t Scheduler::below(std::uint64_t n, Tag tag) {

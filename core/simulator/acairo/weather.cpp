@@ -13,10 +13,13 @@ Weather Weather::draw(Choices& choices, const Climate& climate) {
     weather.fragments = is(climate.network);
     weather.reorders = is(climate.network);
     // From roomy to one byte: what never fills up never makes a writer wait.
+    weather.clock_jumps = is(climate.clock);
     if (is(climate.network)) weather.buffer = std::size_t{1} << (12 - choices.below(13, Tag::workload));
     if (weather.shortages && is(true)) weather.descriptors = 4 + choices.below(60, Tag::workload);
     if (is(climate.allocations)) {
-        weather.failing_allocation = 1 + choices.below(4096, Tag::workload);
+        // As likely among the first ten as among the last hundred: how many a run has, nobody knows.
+        const std::uint64_t decade = std::uint64_t{1} << choices.below(9, Tag::workload);
+        weather.failing_allocation = decade + choices.below(decade, Tag::workload);
         weather.allocations_keep_failing = choices.below(2, Tag::workload) == 1;
     }
     return weather;

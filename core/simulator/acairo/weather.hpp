@@ -17,6 +17,7 @@ struct Climate {
     bool interruptions = true;  // EINTR; waits that end, and weak exchanges that fail, for no reason
     bool shortages = true;      // of memory in the kernel, of descriptors, of threads
     bool network = true;        // delays, fragments, small buffers, events in any order
+    bool clock = true;          // time passes while threads could run: see Options::clock_jumps
     bool allocations = false;   // operator new fails: the k-th, once or from then on
 };
 
@@ -26,6 +27,7 @@ struct Weather {
     bool delays = false;
     bool fragments = false;
     bool reorders = false;
+    bool clock_jumps = false;
     std::size_t buffer = 16384;            // of a socket, in bytes, in each direction
     std::uint64_t descriptors = 1024;      // a process may have so many
     std::uint64_t failing_allocation = 0;  // the k-th of the run, from 1; 0: none
