@@ -134,11 +134,15 @@ inline Task<void> echo(std::shared_ptr<acairo::TCPStream> stream) {
     }
 }
 
-// Accepts for ever; each connection is handled by `handler`.
+// Accepts for ever; each connection is handled by `handler`, or closed where there is no memory for that.
 inline Task<void> accept_all(acairo::Executor& executor, acairo::TCPListener& listener,
                              Task<void> (*handler)(std::shared_ptr<acairo::TCPStream>)) {
     try {
-        for (;;) executor.spawn(std::bind(handler, co_await listener.accept()));
+        for (;;) {
+            try {
+                executor.spawn(std::bind(handler, co_await listener.accept()));
+            } catch (const std::bad_alloc&) {}
+        }
     } catch (const acairo::TCPListenerStoppedError&) {}
 }
 
@@ -154,8 +158,9 @@ struct Server {
         listener->bind("127.0.0.1:0");
         listener->listen();
         address = listener->local_address();
+        // Made here: the constructor hears of a frame for which there is no memory.
         executor->spawn(
-            [&runs = *executor, &accepts = *listener, handler] { return accept_all(runs, accepts, handler); });
+            [accepting = accept_all(*executor, *listener, handler)]() mutable { return std::move(accepting); });
     }
     // The tasks end before what they use.
     ~Server() { executor.reset(); }

@@ -176,7 +176,7 @@ TEST(Story, tells_of_a_thread_that_does_not_start) {
 }
 
 TEST(Story, tells_of_a_wait_that_ends_for_no_reason) {
-    expect_told(counting, "condition.wait ", "wakes for no reason", "operator");
+    expect_told(counting, "condition.wait ", "wakes for no reason", "story_test.cpp:");
 }
 
 TEST(Story, tells_of_time_that_passes) {
