@@ -60,7 +60,7 @@ int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs)
     }
     Plants::choose(plant->name);
     const std::regex oracle(plant->oracle);
-    const std::uint64_t most = std::min<std::uint64_t>(most_runs, 10'000);
+    const std::uint64_t most = std::min<std::uint64_t>(most_runs, 50'000);
     std::vector<std::uint64_t> runs;
     std::vector<std::string> others;
     std::uint64_t last = 0;

@@ -8,7 +8,7 @@
 
 namespace acairo::simulator {
 
-// Whether each of `seeds` seeds finds the planted bug within `most_runs` runs, 10,000 at most, with the oracle that is named
+// Whether each of `seeds` seeds finds the planted bug within `most_runs` runs, 50,000 at most, with the oracle that is named
 // in it, whatever others may find before; and whether what was found, made smaller, fails in the same way 100 times of 100. Prints a line. 0: yes; 1: no; 2: no
 // such bug; 3: its repetitions disagree; 77: this build cannot see it.
 int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs);

@@ -17,9 +17,9 @@ Weather Weather::draw(Choices& choices, const Climate& climate) {
     if (is(climate.network)) weather.buffer = std::size_t{1} << (12 - choices.below(13, Tag::workload));
     if (weather.shortages && is(true)) weather.descriptors = 4 + choices.below(60, Tag::workload);
     if (is(climate.allocations)) {
-        // As likely among the first ten as among the last hundred: how many a run has, nobody knows.
-        const std::uint64_t decade = std::uint64_t{1} << choices.below(9, Tag::workload);
-        weather.failing_allocation = decade + choices.below(decade, Tag::workload);
+        // How many a run makes, nobody knows: one that only serves a client makes some fifty.
+        const std::uint64_t most = choices.below(2, Tag::workload) == 0 ? 64 : 512;
+        weather.failing_allocation = 1 + choices.below(most, Tag::workload);
         weather.allocations_keep_failing = choices.below(2, Tag::workload) == 1;
     }
     return weather;
