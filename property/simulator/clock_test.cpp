@@ -90,7 +90,7 @@ TEST(Clock, wakes_sleepers_in_the_order_of_their_deadlines) {
             },
             with_jumps(2));
         ASSERT_EQ(ran.outcome.verdict, Verdict::passed) << ran.outcome.text;
-        if (watched.wakes.asleep == 2) ASSERT_EQ(watched.wakes.order, (std::vector<std::uint32_t>{2, 1}));
+        if (watched.wakes.asleep == 2) { ASSERT_EQ(watched.wakes.order, (std::vector<std::uint32_t>{2, 1})); }
     } while (all.next());
     ASSERT_FALSE(all.divergence().has_value());
     EXPECT_TRUE(both_before_the_end);
