@@ -36,6 +36,8 @@ inline constexpr std::array regressions{
                "pair 0 1; epoll 2; fill 0; shutdown 1 0; add 2 0 0; drain 1; close 1 1; wait 2"},
     Regression{"so_does_a_byte",
                "pair 0 1; epoll 2; fill 0; shutdown 1 0; drain 1; send 1 5; add 2 0 2; wait 2; recv 1 100"},
+    Regression{"who_has_not_heard_of_the_window_holds_its_own_fin_back",
+               "pair 0 1; epoll 2; shutdown 1 0; fill 0; drain 1; shutdown 0 1; shutdown 1 1; getpeername 0"},
     // Agreed from the beginning; without it, no test fails that counts the urgent byte as one to read.
     Regression{
         "an_urgent_byte_alone_is_nothing_to_read",

@@ -65,6 +65,8 @@ void Network::transmit(Socket& receiver) {
     while (pipe.launched < pipe.written) {
         // A delivery of this loop may have ended it.
         if (receiver.state == TCP::closed) return;
+        // The sender does not know of the room yet.
+        if (pipe.probed) return;
         const std::uint64_t taken = pipe.launched - pipe.read;
         const std::uint64_t room = receiver.receive_buffer > taken ? receiver.receive_buffer - taken : 0;
         if (room == 0 || (pipe.stalled && room < receiver.receive_buffer / 2)) {
