@@ -2,7 +2,6 @@
 #include <acairo/canary.hpp>
 #include <acairo/plants.hpp>
 #include <acairo/replay.hpp>
-#include <acairo/seed.hpp>
 #include <acairo/shrink.hpp>
 #include <acairo/token.hpp>
 #include <algorithm>
@@ -42,7 +41,7 @@ std::string also(const std::vector<std::string>& kinds) {
 
 }  // namespace
 
-int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs) {
+int canary(const std::string& bug, const Strategy& strategy, std::uint64_t seeds, std::uint64_t most_runs) {
     const auto plant =
         std::ranges::find(Plants::plants, bug, [](const Plant& it) { return std::string_view(it.name); });
     if (plant == Plants::plants.end()) {
@@ -60,15 +59,15 @@ int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs)
     }
     Plants::choose(plant->name);
     const std::regex oracle(plant->oracle);
-    const std::uint64_t most = std::min<std::uint64_t>(most_runs, 50'000);
+    const std::uint64_t most = std::min<std::uint64_t>(most_runs, 10'000);
     std::vector<std::uint64_t> runs;
     std::vector<std::string> others;
-    std::uint64_t last = 0;
+    Recording last;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         std::uint64_t made = 0;
         for (bool found = false; !found;) {
             const Batch batch =
-                run_batch(*property, seed * 1'000'000 + made, most - made, std::chrono::nanoseconds::max());
+                run_batch(*property, strategy, seed * 1'000'000 + made, most - made, std::chrono::nanoseconds::max());
             made += batch.runs;
             if (!batch.failed || others.size() == most_others) {
                 std::printf("%s: NOT FOUND by %s with /%s/ from seed %llu in %llu runs%s\n", plant->name,
@@ -76,15 +75,15 @@ int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs)
                             static_cast<unsigned long long>(made), also(others).c_str());
                 return 1;
             }
-            last = batch.failed_seed;
-            const Result again = run_in_child(*property, [&] { return std::make_unique<Seed>(last); }, false);
+            last = batch.failing;
+            const Result again = run_in_child(*property, [&] { return std::make_unique<Replay>(last); }, false);
             found = std::regex_search(again.kind, oracle);
             if (!found) others.push_back(again.kind);
         }
         runs.push_back(made);
     }
     // Its life goes on: it shrinks, and what is left fails each time.
-    Result found = run_in_child(*property, [&] { return std::make_unique<Seed>(last); }, false);
+    Result found = run_in_child(*property, [&] { return std::make_unique<Replay>(last); }, false);
     const Result small = shrink(*property, std::move(found), 100, std::chrono::seconds(10)).result;
     for (int i = 0; i < 100; ++i) {
         const Result again = run_in_child(*property, [&] { return std::make_unique<Replay>(small.recording); }, false);
@@ -105,8 +104,8 @@ int canary(const std::string& bug, std::uint64_t seeds, std::uint64_t most_runs)
 int print_traces(std::uint64_t most_runs) {
     std::printf("schema %s\n", schema());
     for (const Property* const property : all_properties()) {
-        const Batch batch =
-            run_batch(*property, 1, std::min<std::uint64_t>(most_runs, 1000), std::chrono::nanoseconds::max());
+        const Batch batch = run_batch(*property, strategy_of("random"), 1, std::min<std::uint64_t>(most_runs, 1000),
+                                      std::chrono::nanoseconds::max());
         std::printf("%s %llu %016llx\n", property->name, static_cast<unsigned long long>(batch.runs),
                     static_cast<unsigned long long>(batch.hash));
         if (batch.failed) return 1;

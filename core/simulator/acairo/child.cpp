@@ -9,7 +9,6 @@
 #include <acairo/child.hpp>
 #include <acairo/replay.hpp>
 #include <acairo/sanitizers.hpp>
-#include <acairo/seed.hpp>
 
 #include <algorithm>
 #include <array>
@@ -39,6 +38,8 @@ struct Page {
     std::array<Choice, most_choices> recording;
     Reporter::Memory reporter;
     Chronicle::Memory chronicle;
+
+    Recording written() const { return {recording.begin(), recording.begin() + static_cast<std::ptrdiff_t>(choices)}; }
 };
 
 Page& page() {
@@ -234,8 +235,7 @@ Result run_in_child(const Property& property, const MakeProducer& make, bool exp
     result.kind = child.wait(patience);
     const Page& shared = page();
     result.text = shared.text[0] != '\0' ? shared.text.data() : child.errors();
-    result.recording.assign(shared.recording.begin(),
-                            shared.recording.begin() + static_cast<std::ptrdiff_t>(shared.choices));
+    result.recording = shared.written();
     Reporter::read(shared.reporter, result.events, result.stacks, result.deeds);
     result.moments = Chronicle::moments_of(shared.chronicle);
     result.moments_left_out = shared.chronicle.moments - result.moments.size();
@@ -245,15 +245,20 @@ Result run_in_child(const Property& property, const MakeProducer& make, bool exp
     return result;
 }
 
-Batch run_batch(const Property& property, std::uint64_t first, std::uint64_t runs, std::chrono::nanoseconds until) {
+Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_t first, std::uint64_t runs,
+                std::chrono::nanoseconds until) {
     Child child([&] {
         Page& shared = page();
-        Seed seed(first);
-        Choices choices(seed);
+        std::unique_ptr<Producer> producer = strategy(first);
+        Scribe scribe(*producer);
+        Choices choices(scribe);
         for (std::uint64_t i = 0; i < runs && real_now() < until; ++i) {
             shared.seed = first + i;
-            seed = Seed(first + i);
-            choices.restart(seed);
+            shared.choices = 0;
+            // The old one is gone before the new one is made: it may leave something to it.
+            if (i != 0) producer.reset(), producer = strategy(first + i);
+            scribe = Scribe(*producer);
+            choices.restart(scribe);
             Outcome outcome = run_here(property, choices);
             if (outcome.verdict == Verdict::passed && i % 20 == 0) outcome = repeated(property, choices, outcome);
             leave_outcome(outcome);
@@ -265,6 +270,7 @@ Batch run_batch(const Property& property, std::uint64_t first, std::uint64_t run
     Batch batch;
     batch.failed = !child.wait(std::chrono::seconds(30)).empty();
     batch.failed_seed = page().seed;
+    if (batch.failed) batch.failing = page().written();
     batch.runs = page().runs.load(std::memory_order_relaxed) + (batch.failed ? 1 : 0);
     batch.steps = page().steps;
     batch.hash = page().trace_hash;
@@ -301,10 +307,7 @@ Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::
     result.failed = !child.wait(std::chrono::seconds(30)).empty();
     result.covered = shared.covered;
     result.runs = shared.runs.load(std::memory_order_relaxed) + (result.failed ? 1 : 0);
-    if (result.failed) {
-        result.failing.assign(shared.recording.begin(),
-                              shared.recording.begin() + static_cast<std::ptrdiff_t>(shared.choices));
-    }
+    if (result.failed) result.failing = shared.written();
     return result;
 }
 

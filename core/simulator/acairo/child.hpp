@@ -11,6 +11,7 @@
 #include <acairo/enumeration.hpp>
 #include <acairo/machine.hpp>
 #include <acairo/property.hpp>
+#include <acairo/strategy.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -43,16 +44,18 @@ Result run_in_child(const Property& property, const MakeProducer& make, bool exp
 // Runs in this process: for those who know that it does not die.
 Outcome run_here(const Property& property, Choices& choices, Observer* observer = nullptr, Sink* sink = nullptr);
 
-// Makes `runs` runs in one child, from the seeds first, first + 1, ...; returns the seed of the first that failed, if any, and
-// how many runs were made. `until`: no new run begins after this instant of CLOCK_MONOTONIC.
+// Makes `runs` runs in one child, from the seeds first, first + 1, ..., and ends at the first that fails. `until`: no new run
+// begins after this instant of CLOCK_MONOTONIC.
 struct Batch {
     std::uint64_t runs = 0;
     std::uint64_t steps = 0;
     std::uint64_t failed_seed = 0;
+    Recording failing;       // what that run chose
     std::uint64_t hash = 0;  // over the traces of all runs, in their order
     bool failed = false;
 };
-Batch run_batch(const Property& property, std::uint64_t first, std::uint64_t runs, std::chrono::nanoseconds until);
+Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_t first, std::uint64_t runs,
+                std::chrono::nanoseconds until);
 
 // Makes every run within the bounds in one child, one after the other, the calm one first, and at most `runs`. The weather is
 // fine unless faults are allowed.

@@ -29,7 +29,7 @@ struct Orders {
     std::uint64_t runs = ~std::uint64_t{0};
     std::string seed = "1";
     std::uint64_t tries = 3000;
-    std::string engine = "seed";
+    std::string engine = "portfolio";
     Enumeration::Bounds bounds{.preemptions = 2, .faults = 0};
     bool list = false;
     std::string token;
@@ -104,10 +104,15 @@ struct Found {
     std::string remark;
 };
 
+// The producer refers to the recording, which the closure keeps.
+MakeProducer replaying(Recording recording) {
+    return [kept = std::make_shared<const Recording>(std::move(recording))] { return std::make_unique<Replay>(*kept); };
+}
+
 Found by_seed(const Property& property, std::uint64_t first, const Orders& orders, std::chrono::nanoseconds until) {
-    const Batch batch = run_batch(property, first, orders.runs, until);
+    Batch batch = run_batch(property, strategy_of(orders.engine), first, orders.runs, until);
     if (!batch.failed) return {batch.runs, {}, {}};
-    return {batch.runs, [seed = batch.failed_seed] { return std::make_unique<Seed>(seed); }, {}};
+    return {batch.runs, replaying(std::move(batch.failing)), {}};
 }
 
 Found by_enumeration(const Property& property, const Orders& orders, std::chrono::nanoseconds until) {
@@ -116,9 +121,7 @@ Found by_enumeration(const Property& property, const Orders& orders, std::chrono
                                std::to_string(orders.bounds.preemptions) + " preemptions and " +
                                std::to_string(orders.bounds.faults) + " faults";
     if (!all.failed) return {all.runs, {}, remark};
-    const auto failing = std::make_shared<const Recording>(all.failing);
-    // A Replay refers to its recording, which this closure keeps.
-    return {all.runs, [failing] { return std::make_unique<Replay>(*failing); }, remark};
+    return {all.runs, replaying(all.failing), remark};
 }
 
 int search(const Orders& orders) {
@@ -141,8 +144,8 @@ int search(const Orders& orders) {
         const auto begin = monotonic();
         const auto share = std::chrono::nanoseconds(
             static_cast<std::int64_t>(orders.seconds * 1e9 / static_cast<double>(chosen.size())));
-        const Found found = orders.engine == "seed" ? by_seed(*chosen[i], first, orders, begin + share)
-                                                    : by_enumeration(*chosen[i], orders, begin + share);
+        const Found found = orders.engine == "enumeration" ? by_enumeration(*chosen[i], orders, begin + share)
+                                                           : by_seed(*chosen[i], first, orders, begin + share);
         runs += found.runs;
         const double seconds = static_cast<double>((monotonic() - begin).count()) / 1e9;
         std::printf("[%zu/%zu] %s: %llu runs, %.0f a second%s%s\n", i + 1, chosen.size(), chosen[i]->name,
@@ -248,9 +251,11 @@ int tool(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     app.add_option("--runs", orders.runs, "At most so many runs of each property");
     app.add_option("--seed", orders.seed, "The first seed: a number, a commit's hash, any text")->capture_default_str();
-    app.add_option("--engine", orders.engine, "seed: random runs; enumeration: every run within the bounds")
+    std::vector<std::string> engines = strategy_names();
+    engines.emplace_back("enumeration");
+    app.add_option("--engine", orders.engine, "Where choices come from; enumeration: every run within the bounds")
         ->capture_default_str()
-        ->check(CLI::IsMember({"seed", "enumeration"}));
+        ->check(CLI::IsMember(engines));
     app.add_option("--preemptions", orders.bounds.preemptions,
                    "Of an enumeration: switches away from a thread that runs")
         ->capture_default_str();
@@ -280,7 +285,7 @@ int tool(int argc, char** argv) {
             for (const Plant& plant : Plants::plants) std::printf("planted: %s\n", plant.name);
             return 0;
         }
-        if (find->parsed()) return canary(orders.plant, orders.seeds, orders.runs);
+        if (find->parsed()) return canary(orders.plant, strategy_of(orders.engine), orders.seeds, orders.runs);
         if (!orders.plant.empty() && !Plants::choose(orders.plant)) {
             std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
             return 2;

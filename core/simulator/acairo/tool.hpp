@@ -1,6 +1,7 @@
 // The command line of a program that holds properties: it searches for a run that fails, and replays one.
 //
 //     PROGRAM [--only NAME] [--seconds N] [--runs N] [--seed TEXT]     searches
+//     PROGRAM --engine NAME ...                                        by one strategy (see strategy.hpp) instead of all in turn
 //     PROGRAM --engine enumeration [--preemptions N] [--faults N] ...  searches all runs with so few switches and faults
 //     PROGRAM --list
 //     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
