@@ -1,10 +1,11 @@
 // Searching and replaying, and what is printed of it.
 #include <unistd.h>
+#include <acairo/bytes.hpp>
 #include <acairo/canary.hpp>
+#include <acairo/failure.hpp>
 #include <acairo/plants.hpp>
 #include <acairo/replay.hpp>
 #include <acairo/seed.hpp>
-#include <acairo/shrink.hpp>
 #include <acairo/story.hpp>
 #include <acairo/timeline.hpp>
 #include <acairo/token.hpp>
@@ -20,8 +21,6 @@
 
 namespace acairo::simulator {
 namespace {
-
-constexpr std::size_t longest_token = 2000;
 
 struct Orders {
     std::vector<std::string> only;
@@ -47,54 +46,11 @@ std::chrono::nanoseconds monotonic() {
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-// The token, or, when that is too long to paste, the file that it was put into.
-std::string handle_of(const Token& token) {
-    const std::string text = text_of(token);
-    if (text.size() <= longest_token) return text;
-    const std::filesystem::path directory = "build/failures";
-    std::filesystem::create_directories(directory);
-    const std::filesystem::path file =
-        directory / (token.property + "-" + std::to_string(Seed::of(text) % 1'000'000) + ".token");
-    std::ofstream(file) << text << '\n';
-    return file.string();
-}
-
 // Chooses the bug that is in the name, too.
 const Property* property_of_token(const std::string& name) {
     const std::size_t plus = name.find('+');
     if (plus != std::string::npos && !Plants::choose(name.substr(plus + 1))) return nullptr;
     return Property::find(name.substr(0, plus));
-}
-
-// Verdict, command, story, sizes: in this order, whatever found it.
-void print_failure(const Property& property, const Result& result, std::size_t choices_before,
-                   std::size_t nonzero_before) {
-    const Token token{name_in_tokens(property), schema(), detector_of(result.kind), result.recording};
-    const std::string first_line = result.text.substr(0, result.text.find('\n'));
-    std::printf("FAILED: %s: %s\n", property.name, result.kind.c_str());
-    std::printf("  ci/repro %s\n", handle_of(token).c_str());
-    std::printf("%s%s", story_of(result).c_str(), deeds_of(result).c_str());
-    std::printf("  %s\n", first_line.substr(0, 300).c_str());
-    std::printf("  shrunk from %zu choices (%zu of them not calm) to %zu (%zu), %llu steps\n", choices_before,
-                nonzero_before, result.recording.size(), nonzero(result.recording),
-                static_cast<unsigned long long>(result.steps));
-}
-
-// Repeats, shrinks and prints the failure of a seed. 1, or 4 when it does not fail in a fresh process.
-int tell(const Property& property, const MakeProducer& make, std::uint64_t tries) {
-    Result found = run_in_child(property, make, false);
-    if (found.passed()) {
-        std::printf("FAILED: %s: only in a process that had made other runs before, so something outlives a run\n",
-                    property.name);
-        return 4;
-    }
-    const std::size_t choices = found.recording.size();
-    const std::size_t not_calm = nonzero(found.recording);
-    const Shrunk shrunk = shrink(property, std::move(found), tries, std::chrono::seconds(60));
-    const Recording& small = shrunk.result.recording;
-    Result explained = run_in_child(property, [&] { return std::make_unique<Replay>(small); }, true);
-    print_failure(property, explained.kind == shrunk.result.kind ? explained : shrunk.result, choices, not_calm);
-    return 1;
 }
 
 // What an engine has found of a property.
@@ -178,6 +134,24 @@ int start_gdb(const Orders& orders, const char* program) {
     std::fprintf(stderr, "%s: gdb cannot be started: %s; install Debian's package gdb\n", program,
                  std::strerror(errno));
     return 2;
+}
+
+// What a fuzzer has written down, in this process, which has made no other run.
+int tell_of_bytes(const Orders& orders) {
+    const Property* const property = orders.only.size() == 1 ? Property::find(orders.only[0]) : nullptr;
+    if (!property) {
+        std::fprintf(stderr, "the bytes are choices of one property, --only NAME: see --list\n");
+        return 2;
+    }
+    const std::string input = contents_or_itself(orders.token);
+    const MakeProducer make = [&input] {
+        return std::make_unique<Bytes>(std::span(reinterpret_cast<const std::uint8_t*>(input.data()), input.size()));
+    };
+    if (run_in_child(*property, make, false).passed()) {
+        std::printf("%s: does not fail here\n", property->name);
+        return 0;
+    }
+    return tell(*property, make, orders.tries);
 }
 
 int replay(const Orders& orders, const char* program) {
@@ -269,13 +243,15 @@ int tool(int argc, char** argv) {
                       "Writes a picture of the interleaving: a page for a browser, and FILE.json for Perfetto");
     repro->add_flag("--gdb", orders.gdb, "Stops in gdb where it fails");
     repro->add_flag("--here", orders.here, "In this very process, for a debugger");
+    CLI::App* const bytes = app.add_subcommand("bytes", "Makes a token of the input that a fuzzer found");
+    bytes->add_option("FILE", orders.token)->required()->check(CLI::ExistingFile);
     app.add_option("--plant", orders.plant, "With this planted bug");
     CLI::App* const find = app.add_subcommand("canary", "Whether a planted bug is found from each of many seeds");
     find->add_option("BUG", orders.plant)->required();
     find->add_option("--seeds", orders.seeds, "So many")->capture_default_str();
     CLI::App* const traces = app.add_subcommand("traces", "Prints the hash of each property's first 1,000 runs");
     app.require_subcommand(0, 1);
-    for (CLI::App* const command : {find, traces}) command->fallthrough();
+    for (CLI::App* const command : {find, traces, bytes}) command->fallthrough();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? 0 : 2; }
@@ -290,6 +266,7 @@ int tool(int argc, char** argv) {
             std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
             return 2;
         }
+        if (bytes->parsed()) return tell_of_bytes(orders);
         if (traces->parsed()) return print_traces(orders.runs);
         return repro->parsed() ? replay(orders, argv[0]) : search(orders);
     } catch (const std::invalid_argument& error) {

@@ -6,6 +6,7 @@
 //     PROGRAM --list
 //     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
 //     PROGRAM canary BUG [--seeds N]                                   whether a planted bug is found; --plant BUG searches with it
+//     PROGRAM bytes FILE --only NAME                                   tells of, and makes a token of, what a fuzzer found
 //     PROGRAM traces                                                   hashes that are equal in every build
 //
 // Exit codes: 0 nothing found (repro: it does not fail here); 1 a failure was found, or reproduced each time; 2 wrong usage;
