@@ -18,12 +18,19 @@ target_include_directories(acairo_simulator PUBLIC
 target_include_directories(acairo_simulator SYSTEM PRIVATE "${ACAIRO_CLI11_INCLUDE}")
 target_link_libraries(acairo_simulator PUBLIC "${ACAIRO_BOOST_CONTEXT}" Threads::Threads ${CMAKE_DL_LIBS})
 acairo_warnings(acairo_simulator CONVERSION)
+# A fuzzer's runs are as many as possible: the simulator need not be watched there, only what it runs.
+if(ACAIRO_UNWATCHED_SIMULATOR)
+    target_compile_options(acairo_simulator PRIVATE -fno-sanitize=all)
+endif()
 
 file(GLOB sources CONFIGURE_DEPENDS "${acairo_SOURCE_DIR}/core/acairo/*.cpp")
 add_library(acairo_simulated ${sources})
 add_library(acairo::simulated ALIAS acairo_simulated)
 target_link_libraries(acairo_simulated PUBLIC acairo_simulator)
 acairo_warnings(acairo_simulated CONVERSION)
+if(ACAIRO_FUZZER)
+    target_compile_options(acairo_simulated PRIVATE ${ACAIRO_FUZZER_COVERAGE})
+endif()
 
 # What runs between two threads of a run must not be seen by the thread sanitizer: see sanitizers.hpp, invariant 2. The option
 # does nothing in other builds.
@@ -46,13 +53,14 @@ add_custom_command(OUTPUT "${acairo_schema}" DEPENDS ${acairo_schema_sources} VE
         -P "${acairo_SOURCE_DIR}/core/simulator/schema.cmake")
 target_sources(acairo_simulator PRIVATE "${acairo_schema}")
 
-# A program that holds properties and is linked by clang, not clang++, has the simulator's operator new also under the thread
-# sanitizer, whose C++ runtime has one of its own.
+# A program that holds properties and is linked by clang, not clang++, has the simulator's operator new also under the
+# sanitizers of addresses and of threads, whose C++ runtimes have one of their own: see allocations.cpp.
 enable_language(C)
+string(REGEX MATCHALL "-f(no-)?sanitize=[^ ]+" acairo_sanitizers "${CMAKE_CXX_FLAGS}")
 function(acairo_link_simulated program)  # and the library, last
-    if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=[a-z,]*(thread|address)" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
         set_target_properties(${program} PROPERTIES LINKER_LANGUAGE C)
-        target_link_options(${program} PRIVATE -fsanitize=thread)
+        target_link_options(${program} PRIVATE ${acairo_sanitizers})
         if(CMAKE_CXX_FLAGS MATCHES "-stdlib=libc\\+\\+")
             target_link_libraries(${program} PRIVATE c++ c++abi m)
         else()
