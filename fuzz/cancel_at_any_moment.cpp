@@ -2,5 +2,5 @@
 #include "target.hpp"
 
 namespace {
-const fuzz::Target target{"cancel_at_any_moment", "a_cancelled_read_loses_no_byte", "stop_before_the_wait"};
+const fuzz::Target target{"cancel_at_any_moment", "a_cancelled_read_loses_no_byte", "unsubscribed_while_it_runs"};
 }

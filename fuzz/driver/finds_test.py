@@ -38,7 +38,7 @@ with tempfile.TemporaryDirectory() as directory:
     runs = re.findall(r'^#(\d+)', output, re.MULTILINE)
     print(f'{name}: {bug} found after more than {runs[-1] if runs else 0} runs: {found[0].name}, {found[0].stat().st_size} bytes')
     if bug != 'itself':  # of which the tool knows nothing
-        status, output = run(tool, 'bytes', str(found[0]), '--only', prop, '--plant', bug, '--tries', '200')
+        status, output = run(tool, 'bytes', str(found[0]), '--only', prop, '--plant', bug, '--tries', '60')
         token = re.search(r'^  ci/repro (\S+)$', output, re.MULTILINE)
         check(status == 1 and token, 'the tool makes a token of it', output)
         check(f':{prop}+{bug}:' in token[1] or os.path.exists(token[1]), 'which names property and bug', output)
