@@ -46,4 +46,9 @@ RC_GTEST_PROP(Address, that_is_none_is_refused_by_name, ()) {
     }
 }
 
+RC_GTEST_PROP(Address, with_anything_behind_it_is_none, (std::uint16_t port)) {
+    const char behind = *rc::gen::suchThat<char>([](char c) { return c < '0' || c > '9'; });
+    RC_ASSERT_THROWS_AS(parse_address("127.0.0.1:" + std::to_string(port) + behind), std::invalid_argument);
+}
+
 }  // namespace
