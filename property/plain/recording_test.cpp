@@ -7,13 +7,20 @@
 #include <acairo/token.hpp>
 #include <stdexcept>
 
+namespace acairo::simulator {
+
+static std::ostream& operator<<(std::ostream& out, const Choice& choice) {
+    return out << name_of(choice.tag) << ' ' << choice.value << " of " << choice.n;
+}
+
+}  // namespace acairo::simulator
+
 namespace rc {
 
 using acairo::simulator::Choice;
 using acairo::simulator::Tag;
 
-template <>
-struct Arbitrary<Choice> {
+template <> struct Arbitrary<Choice> {
     static Gen<Choice> arbitrary() {
         return gen::apply(
             [](int tag, std::uint64_t n, std::uint64_t value) { return Choice{static_cast<Tag>(tag), n, value % n}; },
