@@ -226,6 +226,8 @@ struct Chain : Waiter {
         if (ended) return void(destroy_one(top));
         if (worker) leave();
         for (const Frame* last = nullptr; last != &top; leaf = destroy_one(*leaf)) last = leaf;
+        // Until its frame was gone, its foreign awaitable may have posted it: then it must come out of the inbox first.
+        if (worker) worker->inbox.deliver(), unlink();
         // The task that awaited `top` goes on, with Cancelled.
         if (leaf && worker) yield();
     }
@@ -240,13 +242,10 @@ struct Chain : Waiter {
     void leave() noexcept {
         check(runner == nullptr, "a task is not destroyed by the chain that it runs in");
         check(Worker::current() == worker, "a suspended task is destroyed on the worker that it belongs to");
-        // Its foreign awaitable may have posted it: then it must come out of the inbox first.
-        worker->inbox.deliver();
         disarm();
         withdraw();
         if (operation) std::exchange(operation, nullptr)->end();
         parked = false;
-        unlink();
     }
 
     // Where the running leaf says who comes next: on the stack of the thread that runs the chain, because a chain

@@ -56,6 +56,8 @@ struct Transfer : Operation {
         // A short read shows that the socket is empty: the next one waits without trying.
         const bool is_short = result > 0 && static_cast<std::size_t>(result) < size && !place.sticky;
         if (is_short || result == -EAGAIN) place.readable = false;
+        // The writer, on another worker, may have taken the error from the kernel, and not have noted it yet: try again.
+        if (result == 0 && stream().used_elsewhere()) return chain->yield(), -EAGAIN;
         if (result == 0) result = stream().broken.load(std::memory_order_relaxed);
         if (result < 0) wait_or_break(result, Call::recv);
         return result;
@@ -138,10 +140,12 @@ struct [[nodiscard]] WriteAll : Transfer {
     std::span<const char> rest;
 };
 
-// Owns what it writes. The base's span survives moving the vector: a vector's elements do not move with it.
+// Owns what it writes. The base's span survives moving the vector: a vector's elements do not move with it. A copy would
+// not be so: neither is the vector const, nor can this be copied.
 struct [[nodiscard]] WriteVector final : WriteAll {
     WriteVector(Stream& to, std::vector<char> from) noexcept : WriteAll(to, from), buffer(std::move(from)) {}
-    const std::vector<char> buffer;
+    WriteVector(WriteVector&&) = default;
+    std::vector<char> buffer;
 };
 
 struct [[nodiscard]] Connect final : Transfer {

@@ -71,6 +71,8 @@ struct Socket : Pinned {
         if (before < one_use && (before & closed_flag) == 0) finish_close();
         return (before & closed_flag) == 0;
     }
+    // Under a Use: another one has not ended. Acquire: when it has, what it did is visible.
+    bool used_elsewhere() const noexcept { return word_.load(std::memory_order_acquire) >= 2 * one_use; }
     bool closed() const noexcept { return (word_.load(std::memory_order_acquire) & closed_flag) != 0; }
     // One operation at a time for each direction. Throws std::logic_error when there is one, and std::system_error
     // (bad_file_descriptor) when the socket is closed.
@@ -78,11 +80,12 @@ struct Socket : Pinned {
         const std::uint32_t mine = claim_of(direction);
         // Acquire: what the last reader or writer left in the stream, perhaps on another thread, is visible to the next.
         const std::uint32_t before = word_.fetch_or(mine, std::memory_order_acquire);
-        const char* const name = direction == Direction::write ? "write" : "read or accept";
-        if (before & mine) misuse(std::string("a ") + name + " while another one waits; await one after the other");
-        if ((before & closed_flag) == 0) return;
-        unclaim(direction);
-        throw_system_error(-EBADF, std::string("a ") + name + " after close()");
+        if ((before & (mine | closed_flag)) == 0) return;
+        if ((before & mine) == 0) unclaim(direction);
+        const std::string name = direction == Direction::write ? "a write" : "a read or accept";
+        // First: who was ended by close() may not have unwound yet.
+        if (before & closed_flag) throw_system_error(-EBADF, name + " after close()");
+        misuse(name + " while another one waits; await one after the other");
     }
     // Release: the other half of claim()'s acquire.
     void unclaim(Direction direction) noexcept { word_.fetch_and(~claim_of(direction), std::memory_order_release); }

@@ -53,12 +53,17 @@ template <class A> decltype(auto) awaiter_of(A&& awaitable) {
 template <class A> using AwaiterOf = decltype(awaiter_of(std::declval<A>()));
 template <class A> using AwaitResult = decltype(std::declval<std::remove_reference_t<AwaiterOf<A>>&>().await_resume());
 
-// `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
-template <class A> struct [[nodiscard]] ForeignAwaiter : Pinned {
-    ForeignAwaiter(Chain& its, A&& awaitable) : chain(its), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
-    ~ForeignAwaiter() {
+// A base, and so destroyed after the foreign awaiter, which may hold its handle until then.
+struct BridgeOwner : Pinned {
+    ~BridgeOwner() {
         if (bridge) bridge.destroy();
     }
+    std::coroutine_handle<> bridge;
+};
+
+// `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
+template <class A> struct [[nodiscard]] ForeignAwaiter : BridgeOwner {
+    ForeignAwaiter(Chain& its, A&& awaitable) : chain(its), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
     bool await_ready() { return awaiter.await_ready(); }
     bool await_suspend(std::coroutine_handle<>) {
         const std::coroutine_handle<> frame = bridge = bridge_to(chain).frame;
@@ -77,7 +82,6 @@ template <class A> struct [[nodiscard]] ForeignAwaiter : Pinned {
 
     Chain& chain;
     AwaiterOf<A> awaiter;
-    std::coroutine_handle<> bridge;
 };
 
 // What a task awaits to get the chain that it runs in.
