@@ -22,9 +22,7 @@ struct StopState : Pinned {
     bool subscribe(Message& callback) noexcept {
         const Lock lock(mutex);
         // Under the lock: without this, a request between the test and the linking would never run the callback.
-        const bool in_time = !is_requested();
-        if (in_time) callback.link_before(callbacks);
-        return in_time;
+        return !is_requested() && (callback.link_before(callbacks), true);
     }
     void unsubscribe(Message& callback) noexcept {
         const Lock lock(mutex);

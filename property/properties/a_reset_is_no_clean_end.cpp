@@ -30,12 +30,11 @@ void a_reset_is_no_clean_end(Trial& trial) {
     listener.listen();
     Peer peer(listener.local_address());
     trial.require(peer.connected(), "a listening server is connected to");
-    const auto stream = executor->sync_wait(
-        [&]() -> Task<std::shared_ptr<acairo::TCPStream>> {
-            auto accepted = co_await listener.accept();
-            co_await accepted->write_all(std::string_view("ab"));
-            co_return accepted;
-        });
+    const auto stream = executor->sync_wait([&]() -> Task<std::shared_ptr<acairo::TCPStream>> {
+        auto accepted = co_await listener.accept();
+        co_await accepted->write_all(std::string_view("ab"));
+        co_return accepted;
+    });
     executor->spawn([&] { return read_to_the_end(trial, stream); });
     executor->spawn([&] { return write_to_the_end(stream); });
     // There is a byte that nobody has received: closing is a reset.
