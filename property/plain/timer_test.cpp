@@ -19,7 +19,7 @@ struct Model {
 };
 
 struct System {
-    struct Timer : acairo::detail::Timer {
+    struct Timer final : acairo::detail::Timer {
         void deliver() noexcept override {}
     };
     acairo::detail::Timer* root = nullptr;
