@@ -7,7 +7,8 @@
 //
 // Rules for all of it:
 //   1. No call touches errno. A system call returns its result, or -errno; its name is that of its manual page.
-//   2. Nothing here throws but the constructor of `thread` (std::system_error), and nothing allocates but that.
+//   2. Nothing here throws but the constructor of `thread` (std::system_error), and nothing allocates but that and the
+//      constructor of `condition_variable`.
 //   3. Every descriptor that is made is close-on-exec and, where it can be, non-blocking: the caller passes the flags.
 //   4. Atomics are used with an explicit order, never seq_cst; `wait`, `notify_*` and fences are not used.
 //

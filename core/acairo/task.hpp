@@ -6,6 +6,8 @@
 // A foreign awaitable gets the handle of a bridge, a coroutine that does nothing but post the task's chain: so the task
 // goes on where it belongs, on its worker, whoever calls resume(). A stop does not reach into a foreign awaitable: it must
 // be told by other means (a StopCallback), else its task, and with it the executor's destructor, waits for it.
+// A task that waits for one may be destroyed while another thread resumes the bridge, if what `operator co_await` returned
+// withdraws the handle in its destructor.
 //
 // Threads: a task runs on the worker of its chain; a Task object that has started is moved and destroyed there too. A bridge
 // may be resumed from any thread, once.

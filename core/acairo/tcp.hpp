@@ -3,8 +3,8 @@
 // Threads, of a stream: operations are awaited on a worker of the stream's executor and resume there. One reader and one
 // writer may wait at once, on different workers. close(), shutdown() and the addresses may be called from any thread. The
 // stream must outlive its operations. Of a listener: bind() and listen() on one thread, before the first accept(); accept()
-// is awaited on a worker of the listener's executor and resumes there, one at a time; stop() and local_address() from any
-// thread. A listener that is destroyed is stopped.
+// is awaited on a worker of the listener's executor and resumes there, one at a time; stop() from any thread, and
+// local_address(), too, once bind() has returned. A listener that is destroyed is stopped.
 #pragma once
 #include <acairo/operations.hpp>
 

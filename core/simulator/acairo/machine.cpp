@@ -203,11 +203,6 @@ int Machine::setsockopt(int fd, int level, int name, const void* value, ::sockle
         call("setsockopt", fd, no_option, [&] { return kernel_.setsockopt(fd, level, name, value, size); }));
 }
 
-int Machine::getsockopt(int fd, int level, int name, int& value) {
-    return static_cast<int>(
-        call("getsockopt", fd, no_errors, [&] { return kernel_.getsockopt(fd, level, name, value); }));
-}
-
 int Machine::getsockname(int fd, SocketAddress& local) {
     return static_cast<int>(call("getsockname", fd, no_errors, [&] { return kernel_.getsockname(fd, local); }));
 }

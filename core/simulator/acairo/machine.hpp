@@ -80,7 +80,6 @@ public:
     int shutdown(int fd, int how);
     int close(int fd);
     int setsockopt(int fd, int level, int name, const void* value, ::socklen_t size);
-    int getsockopt(int fd, int level, int name, int& value);
     int getsockname(int fd, SocketAddress& local);
     int getpeername(int fd, SocketAddress& peer);
     int epoll_create1(int flags);

@@ -44,9 +44,6 @@ struct platform {
     static int setsockopt(int fd, int level, int name, int value) noexcept {
         return machine().setsockopt(fd, level, name, &value, sizeof value);
     }
-    static int getsockopt(int fd, int level, int name, int& value) noexcept {
-        return machine().getsockopt(fd, level, name, value);
-    }
     static int getsockname(int fd, address& is) noexcept { return machine().getsockname(fd, is); }
     static int getpeername(int fd, address& is) noexcept { return machine().getpeername(fd, is); }
     static int epoll_create1(int flags) noexcept { return machine().epoll_create1(flags); }
