@@ -67,6 +67,11 @@ public:
         }
         return sent;
     }
+    // A byte beside the stream: see MSG_OOB in tcp(7).
+    void send_urgent(char byte) const noexcept {
+        std::ptrdiff_t result = -EINTR;
+        while (passes(result)) result = platform::send(fd_, &byte, 1, MSG_NOSIGNAL | MSG_OOB);
+    }
     // At most `size` bytes, all of them unless the stream ended before.
     std::string receive(std::size_t size) {
         std::string bytes(size, '\0');
@@ -103,6 +108,23 @@ inline std::string pattern(std::size_t size, std::size_t from = 0) {
     std::string bytes(size, '\0');
     for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>('a' + (from + i) % 23);
     return bytes;
+}
+
+inline std::string text_of(const std::vector<char>& bytes) { return {bytes.begin(), bytes.end()}; }
+
+// All of the bytes, cut as is chosen.
+inline void send_in_pieces(Trial& trial, Peer& peer, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const std::size_t size = bytes.size() - trial.below(bytes.size());
+        trial.require(peer.send(bytes.substr(0, size)) == size, "a peer that is there takes all bytes");
+        bytes.remove_prefix(size);
+    }
+}
+
+// Other threads may go on meanwhile, so often.
+inline void linger(std::uint64_t steps) {
+    platform::atomic<std::uint64_t> spent{0};
+    while (steps-- != 0) spent.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Counts who lives. Each life is counted twice at its end: a second end makes the count wrong, too.
@@ -170,6 +192,35 @@ struct Server {
     std::shared_ptr<acairo::Executor> executor;
     std::unique_ptr<acairo::TCPListener> listener;
     std::string address;
+};
+
+// A listening socket on a port of its own, and nobody who accepts.
+struct Listening {
+    explicit Listening(int workers, acairo::TCPListenerConfiguration configuration = {})
+        : executor(std::make_shared<acairo::Executor>(
+              acairo::ExecutorConfiguration{.workers = workers, .on_unhandled = quiet})),
+          listener(configuration, executor) {
+        listener.bind("127.0.0.1:0");
+        listener.listen();
+    }
+    std::shared_ptr<acairo::TCPStream> accept() const {
+        return executor->sync_wait(
+            [this]() -> Task<std::shared_ptr<acairo::TCPStream>> { co_return co_await listener.accept(); });
+    }
+
+    std::shared_ptr<acairo::Executor> executor;
+    acairo::TCPListener listener;
+};
+
+// An accepted stream, and the peer at its other end.
+struct Pair : Listening {
+    explicit Pair(Trial& trial, int workers = 1, acairo::TCPStreamConfiguration configuration = {})
+        : Listening(workers, {.stream = configuration}), peer(listener.local_address()) {
+        trial.require(peer.connected(), "a listening server is connected to");
+        stream = accept();
+    }
+    Peer peer;
+    std::shared_ptr<acairo::TCPStream> stream;
 };
 
 }  // namespace property

@@ -85,7 +85,7 @@ bool fails() noexcept {
     if (failing == 0 || census.made < failing) return false;
     if (census.made > failing && !persists) return false;
     tell();
-    return true;
+    return census.failed = true;
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ struct Census {
     std::uint64_t alive = 0;       // of these
     std::uint64_t first = 0;       // the number of the first that is alive
     std::uint64_t first_size = 0;  // in bytes
+    bool failed = false;           // one of them did
 };
 
 // The failing-th allocation fails (0: none), and, if `persists`, all that follow. `told` is called before each that does, on

@@ -30,6 +30,7 @@ struct Page {
     std::atomic<std::uint64_t> runs;  // finished; the heartbeat
     bool covered;                     // by an enumeration
     std::uint64_t seed;               // of the run under way
+    std::array<std::atomic<std::uint64_t>, Paths().size()> reached;
     std::uint64_t steps;
     std::uint64_t trace_hash;
     Verdict verdict;
@@ -96,11 +97,20 @@ private:
 
 class SimulatedTrial final : public Trial {
 public:
+    explicit SimulatedTrial(const Property& property) noexcept : property_(&property) {}
     std::uint64_t below(std::uint64_t n) override { return machine().scheduler().below(n, Tag::workload); }
     void require(bool holds, const char* what) override {
         if (!holds) machine().scheduler().fail(Verdict::failed, what);
     }
     void clear_up() override { machine().clear_up(); }
+    void sometimes(bool holds, const char* path) override {
+        const std::size_t place = property_->place_of(path);
+        require(place < property_->paths.size(), "a rare path is in its property's list");
+        if (holds) page().reached[place].fetch_add(1, std::memory_order_relaxed);
+    }
+
+private:
+    const Property* property_;
 };
 
 void leave_outcome(const Outcome& outcome) {
@@ -135,6 +145,7 @@ public:
         machine();  // before the fork: it starts a thread
         Page& shared = page();
         shared.runs.store(0, std::memory_order_relaxed);
+        for (auto& path : shared.reached) path.store(0, std::memory_order_relaxed);
         shared.steps = shared.trace_hash = shared.choices = 0;
         shared.reporter.clear();
         shared.chronicle.moments = shared.chronicle.threads = 0;
@@ -208,10 +219,24 @@ private:
     int stderr_ = -1;
 };
 
+Batch batch_of(Child& child) {
+    Batch batch;
+    batch.failed = !child.wait(std::chrono::seconds(30)).empty();
+    batch.failed_seed = page().seed;
+    if (batch.failed) batch.failing = page().written();
+    batch.runs = page().runs.load(std::memory_order_relaxed) + (batch.failed ? 1 : 0);
+    batch.steps = page().steps;
+    batch.hash = page().trace_hash;
+    for (std::size_t i = 0; i < batch.reached.size(); ++i) {
+        batch.reached[i] = page().reached[i].load(std::memory_order_relaxed);
+    }
+    return batch;
+}
+
 }  // namespace
 
 Outcome run_here(const Property& property, Choices& choices, Observer* observer, Sink* sink) {
-    SimulatedTrial trial;
+    SimulatedTrial trial(property);
     Setting setting;
     setting.climate = property.climate;
     setting.observer = observer;
@@ -267,14 +292,42 @@ Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_
         }
         return 0;
     });
-    Batch batch;
-    batch.failed = !child.wait(std::chrono::seconds(30)).empty();
-    batch.failed_seed = page().seed;
-    if (batch.failed) batch.failing = page().written();
-    batch.runs = page().runs.load(std::memory_order_relaxed) + (batch.failed ? 1 : 0);
-    batch.steps = page().steps;
-    batch.hash = page().trace_hash;
-    return batch;
+    return batch_of(child);
+}
+
+Batch run_with_each_fault(const Property& property, std::uint64_t schedules) {
+    Child child([&] {
+        Page& shared = page();
+        // Whether the run with this fault passed, and whether the fault came in it.
+        const auto try_out = [&](const OneFault& fault, bool& came) {
+            shared.choices = 0;
+            WithOneFault producer(fault, shared.seed);
+            Scribe scribe(producer);
+            Choices choices(scribe);
+            const Outcome outcome = run_here(property, choices);
+            leave_outcome(outcome);
+            came = outcome.fault_came;
+            if (outcome.verdict == Verdict::passed) shared.runs.fetch_add(1, std::memory_order_relaxed);
+            return outcome.verdict == Verdict::passed;
+        };
+        for (shared.seed = 0; shared.seed < schedules; ++shared.seed) {
+            using enum OneFault::Kind;
+            for (const OneFault::Kind kind : {call, allocation, allocations}) {
+                bool came = true;
+                for (OneFault fault{kind, 1, 0}; came; ++fault.place) {
+                    if (!try_out(fault, came) || fault.place == OneFault::most_places) return failed_status;
+                    // The same call with each other error: the schedule before it is the same.
+                    OneFault other = fault;
+                    for (bool next = came && kind == call; next;) {
+                        ++other.error;
+                        if (!try_out(other, next)) return failed_status;
+                    }
+                }
+            }
+        }
+        return 0;
+    });
+    return batch_of(child);
 }
 
 Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::uint64_t runs,

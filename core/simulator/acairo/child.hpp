@@ -10,6 +10,7 @@
 #include <acairo/chronicle.hpp>
 #include <acairo/enumeration.hpp>
 #include <acairo/machine.hpp>
+#include <acairo/one_fault.hpp>
 #include <acairo/property.hpp>
 #include <acairo/strategy.hpp>
 #include <functional>
@@ -46,6 +47,7 @@ Outcome run_here(const Property& property, Choices& choices, Observer* observer 
 
 // Makes `runs` runs in one child, from the seeds first, first + 1, ..., and ends at the first that fails. `until`: no new run
 // begins after this instant of CLOCK_MONOTONIC.
+using Reached = std::array<std::uint64_t, Paths().size()>;
 struct Batch {
     std::uint64_t runs = 0;
     std::uint64_t steps = 0;
@@ -53,9 +55,13 @@ struct Batch {
     Recording failing;       // what that run chose
     std::uint64_t hash = 0;  // over the traces of all runs, in their order
     bool failed = false;
+    Reached reached{};  // how often each of the property's paths was
 };
 Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_t first, std::uint64_t runs,
                 std::chrono::nanoseconds until);
+// A run for each fault that there can be, on each of the schedules 0 (the calm one) to `schedules` - 1. For a property whose
+// climate has them.
+Batch run_with_each_fault(const Property& property, std::uint64_t schedules);
 
 // Makes every run within the bounds in one child, one after the other, the calm one first, and at most `runs`. The weather is
 // fine unless faults are allowed.

@@ -182,6 +182,9 @@ std::ptrdiff_t Network::recv(Socket& socket, char* to, std::size_t size, int fla
     if (socket.state == TCP::listen) return -ENOTCONN;
     if (flags & MSG_OOB) return recv_urgent(socket, to, size, flags);
     Pipe& pipe = socket.incoming;
+    // As it is when the call begins: bytes and an end that come because this read makes room are for the next one.
+    const bool done = socket.done;
+    const bool shut_read = socket.shut_read;
     std::uint64_t position = pipe.read;
     std::size_t copied = 0;
     do {
@@ -205,9 +208,9 @@ std::ptrdiff_t Network::recv(Socket& socket, char* to, std::size_t size, int fla
     if (found) return static_cast<std::ptrdiff_t>(copied);
     if (pipe.fin_arrived) host_.observe(&pipe.fin_stamp);
     if (pipe.reset_arrived) host_.observe(&pipe.reset_stamp);
-    if (socket.done) return 0;
+    if (done) return 0;
     if (const int error = take_error(socket)) return error;
-    if (socket.shut_read) return 0;
+    if (shut_read) return 0;
     return socket.state == TCP::closed ? -ENOTCONN : -EAGAIN;
 }
 

@@ -1,5 +1,6 @@
 // The system calls of a simulated run; its beginning and its end are in machine_run.cpp.
 #include <acairo/machine.hpp>
+#include <acairo/one_fault.hpp>
 #include <acairo/sanitizers.hpp>
 #include <algorithm>
 #include <array>
@@ -36,7 +37,15 @@ bool may_fail(const Weather& weather, int error) noexcept {
 
 }  // namespace
 
-int Machine::fault(std::span<const int> errors) {
+int Machine::fault(const Operation& operation, std::span<const int> errors) {
+    if (weather_.failing_call != 0) {
+        const std::span<const int> listed = catalogue(operation);
+        if (!listed.empty() && ++calls_that_can_fail_ == weather_.failing_call &&
+            weather_.failing_error < listed.size()) {
+            fault_came_ = true;
+            return listed[weather_.failing_error];
+        }
+    }
     if (errors[0] == 0 || faults_in_a_row_ >= most_faults_in_a_row) {
         faults_in_a_row_ = 0;
         return 0;
@@ -93,7 +102,7 @@ void Machine::enter(Operation operation, int fd) {
 
 template <class Made>
 std::ptrdiff_t Machine::attempt(Operation operation, int fd, std::span<const int> errors, Made&& made) {
-    const int error = fault(errors);
+    const int error = fault(operation, errors);
     return note(operation, fd, error == 0 ? std::ptrdiff_t{made()} : -error, error != 0);
 }
 
@@ -138,7 +147,7 @@ int Machine::accept4(int fd, int flags) {
 int Machine::connect(int fd, const SocketAddress& to) {
     const Unseen unseen;
     enter("connect", fd);
-    const int error = fault(no_route);
+    const int error = fault("connect", no_route);
     // Interrupted, it goes on all the same: connect(2).
     std::ptrdiff_t result = error == 0 || error == EINTR ? kernel_.connect(fd, to) : -error;
     if (error == EINTR && (result == 0 || result == -EINPROGRESS)) result = -EINTR;
@@ -193,7 +202,7 @@ int Machine::close(int fd) {
     // The descriptor is gone, whatever close(2) says then.
     int result = kernel_.close(fd);
     kernel_.set_origin(fd, static_cast<std::uint32_t>(scheduler_.steps()));
-    const int error = result == 0 ? fault(closed_all_the_same) : 0;
+    const int error = result == 0 ? fault("close", closed_all_the_same) : 0;
     if (error != 0) result = -error;
     return static_cast<int>(note("close", fd, result, error != 0));
 }

@@ -106,7 +106,7 @@ private:
     void observe(const void* object) noexcept override;
     void misuse(const char* call, int fd, const char* why) override;
 
-    int fault(std::span<const int> errors);
+    int fault(const Operation& operation, std::span<const int> errors);
     // The scheduling point of a call.
     void enter(Operation operation, int fd);
     // A call, and what of it follows the scheduling point.
@@ -131,6 +131,8 @@ private:
     std::vector<Sleeper> sleepers_;  // in epoll_wait
     std::uint64_t epoch_ = 0;        // of the kernel, when the waiters were woken last
     std::uint32_t faults_in_a_row_ = 0;
+    std::uint64_t calls_that_can_fail_ = 0;
+    bool fault_came_ = false;
     std::uint32_t empty_polls_ = 0;  // in a row
     std::vector<Kernel::OpenDescriptor> open_;
 };

@@ -45,6 +45,8 @@ Outcome Machine::run(Choices& choices, const Setting& setting, void (*body)(void
     sleepers_.clear();
     epoch_ = kernel_.epoch();
     faults_in_a_row_ = 0;
+    calls_that_can_fail_ = 0;
+    fault_came_ = false;
     empty_polls_ = 0;
     running_machine = this;
     allocations::begin_run(weather_.failing_allocation, weather_.allocations_keep_failing, &Machine::allocation_fails);
@@ -54,6 +56,7 @@ Outcome Machine::run(Choices& choices, const Setting& setting, void (*body)(void
     } const it{body, argument};
     Outcome outcome = scheduler_.run(choices, options, [&it] { it.body(it.argument); });
     const allocations::Census census = allocations::end_run();
+    outcome.fault_came = fault_came_ || census.failed;
     running_machine = nullptr;
     if (outcome.verdict != Verdict::passed) return outcome;
     find_leaks(outcome);
@@ -82,6 +85,7 @@ void Machine::find_leaks(Outcome& outcome) {
 
 void Machine::clear_up() noexcept {
     weather_.interruptions = weather_.shortages = false;
+    weather_.failing_call = 0;
     weather_.descriptors = Weather().descriptors;
     kernel_.set_descriptors_limit(weather_.descriptors);
     scheduler_.clear_up();

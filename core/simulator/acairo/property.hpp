@@ -15,11 +15,16 @@
 // Invariants:
 //   1. It names no world: the same body runs in the simulated world, where the choices are also the schedule and the faults,
 //      and in the real one.
+//   2. A rare path that it claims to reach is in its list of paths, so that a search can say which of them it never reached.
 #pragma once
 #include <acairo/weather.hpp>
+#include <array>
 #include <string_view>
 
 namespace acairo {
+
+// The names of a property's rare paths; null: no more.
+using Paths = std::array<const char*, 8>;
 
 // What a body sees of its run. Any thread of the run may use it.
 class Trial {
@@ -31,12 +36,16 @@ public:
     virtual void require(bool holds, const char* what) = 0;
     // From now on nothing fails without a reason: what is done then must come to its end.
     virtual void clear_up() = 0;
+    // When `holds`, this run has reached `path`, which is one of the property's. Any of its runs must: a property whose rare
+    // paths are never taken holds for nothing.
+    virtual void sometimes(bool holds, const char* path) = 0;
 };
 
 struct Property {
     // Registers itself: lives until the program ends.
-    Property(const char* its_name, void (*its_body)(Trial&), simulator::Climate its_climate = {}) noexcept
-        : name(its_name), body(its_body), climate(its_climate), next(first) {
+    Property(const char* its_name, void (*its_body)(Trial&), simulator::Climate its_climate = {},
+             Paths its_paths = {}) noexcept
+        : name(its_name), body(its_body), climate(its_climate), paths(its_paths), next(first) {
         first = this;
     }
     Property(const Property&) = delete;
@@ -48,10 +57,17 @@ struct Property {
         while (property && name != property->name) property = property->next;
         return property;
     }
+    // The place of `path` in the list, or its size.
+    std::size_t place_of(std::string_view path) const noexcept {
+        std::size_t place = 0;
+        while (place < paths.size() && (!paths[place] || path != paths[place])) ++place;
+        return place;
+    }
 
     const char* const name;  // a sentence, with underscores
     void (*const body)(Trial&);
     const simulator::Climate climate;
+    const Paths paths;
     const Property* const next;
     // The one that was registered last: the head of a list.
     static inline const Property* first = nullptr;

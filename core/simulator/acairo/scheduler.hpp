@@ -53,6 +53,7 @@ struct Outcome {
     std::uint64_t steps = 0;
     std::uint64_t trace_hash = 0;
     std::chrono::nanoseconds time{};  // of the simulated clock, at the end
+    bool fault_came = false;          // of the one fault that the weather has, or of a failing allocation
 };
 
 // The rules of a run. The defaults are those of a machine that does all that machines may do to a correct program.

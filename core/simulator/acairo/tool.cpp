@@ -38,6 +38,9 @@ struct Orders {
     bool here = false;
     std::string plant;
     std::uint64_t seeds = 20;
+    bool reach = false;
+    bool faults = false;
+    std::uint64_t schedules = 20;
 };
 
 std::chrono::nanoseconds monotonic() {
@@ -58,6 +61,7 @@ struct Found {
     std::uint64_t runs;
     MakeProducer failing;  // empty: no run fails
     std::string remark;
+    Reached reached{};
 };
 
 // The producer refers to the recording, which the closure keeps.
@@ -65,10 +69,16 @@ MakeProducer replaying(Recording recording) {
     return [kept = std::make_shared<const Recording>(std::move(recording))] { return std::make_unique<Replay>(*kept); };
 }
 
+Found told(Batch batch) {
+    return {batch.runs, batch.failed ? replaying(std::move(batch.failing)) : MakeProducer(), {}, batch.reached};
+}
+
 Found by_seed(const Property& property, std::uint64_t first, const Orders& orders, std::chrono::nanoseconds until) {
-    Batch batch = run_batch(property, strategy_of(orders.engine), first, orders.runs, until);
-    if (!batch.failed) return {batch.runs, {}, {}};
-    return {batch.runs, replaying(std::move(batch.failing)), {}};
+    return told(run_batch(property, strategy_of(orders.engine), first, orders.runs, until));
+}
+
+Found by_faults(const Property& property, const Orders& orders) {
+    return told(run_with_each_fault(property, orders.schedules));
 }
 
 Found by_enumeration(const Property& property, const Orders& orders, std::chrono::nanoseconds until) {
@@ -80,8 +90,22 @@ Found by_enumeration(const Property& property, const Orders& orders, std::chrono
     return {all.runs, replaying(all.failing), remark};
 }
 
+// How many of the paths that the property is to reach were not.
+std::uint64_t unreached(const Property& property, const Reached& reached) {
+    std::uint64_t missing = 0;
+    for (std::size_t i = 0; i < property.paths.size() && property.paths[i] != nullptr; ++i) {
+        std::printf("  %llu times: %s\n", static_cast<unsigned long long>(reached[i]), property.paths[i]);
+        if (reached[i] != 0) continue;
+        ++missing;
+        std::printf("NOT REACHED: %s: %s: let its workload reach it more often, or make more runs\n", property.name,
+                    property.paths[i]);
+    }
+    return missing;
+}
+
 int search(const Orders& orders) {
     std::vector<const Property*> chosen = all_properties();
+    if (orders.faults) std::erase_if(chosen, [](const Property* property) { return !property->climate.one_fault; });
     for (const std::string& name : orders.only) {
         if (Property::find(name)) continue;
         std::fprintf(stderr, "no property \"%s\": see --list\n", name.c_str());
@@ -100,13 +124,18 @@ int search(const Orders& orders) {
         const auto begin = monotonic();
         const auto share = std::chrono::nanoseconds(
             static_cast<std::int64_t>(orders.seconds * 1e9 / static_cast<double>(chosen.size())));
-        const Found found = orders.engine == "enumeration" ? by_enumeration(*chosen[i], orders, begin + share)
-                                                           : by_seed(*chosen[i], first, orders, begin + share);
+        const Found found = orders.faults                    ? by_faults(*chosen[i], orders)
+                            : orders.engine == "enumeration" ? by_enumeration(*chosen[i], orders, begin + share)
+                                                             : by_seed(*chosen[i], first, orders, begin + share);
         runs += found.runs;
         const double seconds = static_cast<double>((monotonic() - begin).count()) / 1e9;
         std::printf("[%zu/%zu] %s: %llu runs, %.0f a second%s%s\n", i + 1, chosen.size(), chosen[i]->name,
                     static_cast<unsigned long long>(found.runs), static_cast<double>(found.runs) / seconds,
                     found.remark.c_str(), found.failing ? ", and one fails" : "");
+        if (!found.failing && orders.reach && unreached(*chosen[i], found.reached) != 0) {
+            ++failures;
+            status = std::max(status, 1);
+        }
         std::fflush(stdout);
         if (!found.failing) continue;
         ++failures;
@@ -235,6 +264,13 @@ int tool(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--faults", orders.bounds.faults, "Of an enumeration; with 0 the weather is fine as well")
         ->capture_default_str();
+    app.add_flag("--reach", orders.reach, "It is a failure, too, when no run reaches one of a property's rare paths");
+    app.add_flag(
+        "--each-fault", orders.faults,
+        "Instead of random runs, one for each single fault: each call with each of its errors, each allocation");
+    app.add_option("--schedules", orders.schedules, "With --each-fault: on so many schedules, the first of them calm")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     app.add_option("--tries", orders.tries, "At most so many runs for shrinking a failure")->capture_default_str();
     CLI::App* const repro = app.add_subcommand("repro", "Replays a failure");
     repro->add_option("TOKEN", orders.token, "A token, or a file that holds one")->required();

@@ -1,4 +1,5 @@
 // Which weather it is.
+#include <acairo/one_fault.hpp>
 #include <acairo/weather.hpp>
 
 namespace acairo::simulator {
@@ -7,6 +8,7 @@ Weather Weather::draw(Choices& choices, const Climate& climate) {
     Weather weather;
     // As likely as not, which a producer of rare faults would not make them.
     const auto is = [&](bool possible) { return possible && choices.below(2, Tag::workload) == 1; };
+    if (climate.one_fault) OneFault::draw(choices).add_to(weather);
     weather.interruptions = is(climate.interruptions);
     weather.shortages = is(climate.shortages);
     weather.delays = is(climate.network);

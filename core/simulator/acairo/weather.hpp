@@ -9,6 +9,7 @@
 #pragma once
 #include <acairo/choices.hpp>
 #include <cstddef>
+#include <cstdint>
 
 namespace acairo::simulator {
 
@@ -19,6 +20,7 @@ struct Climate {
     bool network = true;        // delays, fragments, small buffers, events in any order
     bool clock = true;          // time passes while threads could run: see Options::clock_jumps
     bool allocations = false;   // operator new fails: the k-th, once or from then on
+    bool one_fault = false;     // at most one fault, at a place that is chosen: see one_fault.hpp
 };
 
 struct Weather {
@@ -32,6 +34,8 @@ struct Weather {
     std::uint64_t descriptors = 1024;      // a process may have so many
     std::uint64_t failing_allocation = 0;  // the k-th of the run, from 1; 0: none
     bool allocations_keep_failing = false;
+    std::uint64_t failing_call = 0;   // the k-th system call of the run that can fail, from 1; 0: none
+    std::uint64_t failing_error = 0;  // the k-th of those that it may fail with, from 0
 
     static Weather draw(Choices& choices, const Climate& climate);
 };
