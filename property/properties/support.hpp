@@ -130,7 +130,8 @@ inline void linger(std::uint64_t steps) {
 // Counts who lives. Each life is counted twice at its end: a second end makes the count wrong, too.
 class Census {
 public:
-    bool empty() const noexcept { return alive_.load(std::memory_order_acquire) == 0; }
+    std::uint64_t alive() const noexcept { return alive_.load(std::memory_order_acquire); }
+    bool empty() const noexcept { return alive() == 0; }
     class Life {
     public:
         explicit Life(Census& census) noexcept : census_(&census) {
