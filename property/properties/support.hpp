@@ -86,6 +86,14 @@ public:
         bytes.resize(got);
         return bytes;
     }
+    // The next byte, or '\0'. Allocates nothing.
+    char receive_byte() noexcept {
+        char byte = '\0';
+        std::ptrdiff_t result = -EINTR;
+        while (passes(result)) result = platform::recv(fd_, &byte, 1, 0);
+        end_ = result;
+        return result == 1 ? byte : '\0';
+    }
     // Everything until the end of the stream. end(): 0, or the error.
     std::string receive_all() {
         std::string all;
@@ -197,9 +205,9 @@ struct Server {
 
 // A listening socket on a port of its own, and nobody who accepts.
 struct Listening {
-    explicit Listening(int workers, acairo::TCPListenerConfiguration configuration = {})
+    explicit Listening(int workers, acairo::TCPListenerConfiguration configuration = {}, int budget = 64)
         : executor(std::make_shared<acairo::Executor>(
-              acairo::ExecutorConfiguration{.workers = workers, .on_unhandled = quiet})),
+              acairo::ExecutorConfiguration{.workers = workers, .budget = budget, .on_unhandled = quiet})),
           listener(configuration, executor) {
         listener.bind("127.0.0.1:0");
         listener.listen();

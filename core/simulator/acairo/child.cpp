@@ -100,7 +100,10 @@ public:
     explicit SimulatedTrial(const Property& property) noexcept : property_(&property) {}
     std::uint64_t below(std::uint64_t n) override { return machine().scheduler().below(n, Tag::workload); }
     void require(bool holds, const char* what) override {
-        if (!holds) machine().scheduler().fail(Verdict::failed, what);
+        if (holds) return;
+        // A verdict needs memory, also in a run that has none left.
+        const Unseen unseen;
+        machine().scheduler().fail(Verdict::failed, what);
     }
     void clear_up() override { machine().clear_up(); }
     void sometimes(bool holds, const char* path) override {
@@ -318,7 +321,7 @@ Batch run_with_each_fault(const Property& property, std::uint64_t schedules) {
                     if (!try_out(fault, came) || fault.place == OneFault::most_places) return failed_status;
                     // The same call with each other error: the schedule before it is the same.
                     OneFault other = fault;
-                    for (bool next = came && kind == call; next;) {
+                    for (bool next = came && kind == call; next && other.error + 1 < OneFault::most_errors;) {
                         ++other.error;
                         if (!try_out(other, next)) return failed_status;
                     }

@@ -98,6 +98,7 @@ void fail_with_exception(Scheduler& scheduler) {
 }
 
 void fail_with_deadlock(Scheduler& scheduler) {
+    const Unseen unseen;
     const bool over = scheduler.fibers()[0]->state == FiberState::ended;
     scheduler.fail(Verdict::deadlock,
                    std::string(over ? "the body has ended, and threads that it left" : "all threads") +

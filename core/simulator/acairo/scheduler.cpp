@@ -155,6 +155,8 @@ void Scheduler::step() {
 
 void Scheduler::check_limits() {
     if (steps_ >= options_.step_limit) {
+        // Also where no memory is left.
+        const Unseen unseen;
         fail(Verdict::livelock,
              "the limit of steps is reached (Options::step_limit): something is repeated and never comes to its end; "
              "raise the limit if the run is only long");
