@@ -212,6 +212,10 @@ struct Listening {
         listener.bind("127.0.0.1:0");
         listener.listen();
     }
+    // The tasks end before what they use.
+    ~Listening() { executor.reset(); }
+    Listening(const Listening&) = delete;
+    Listening& operator=(const Listening&) = delete;
     std::shared_ptr<acairo::TCPStream> accept() const {
         return executor->sync_wait(
             [this]() -> Task<std::shared_ptr<acairo::TCPStream>> { co_return co_await listener.accept(); });
