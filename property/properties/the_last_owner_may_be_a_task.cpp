@@ -11,7 +11,6 @@ namespace property {
 namespace {
 
 void the_last_owner_may_be_a_task(Trial& trial) {
-    Census census;
     const std::uint64_t outer_keeps_for = trial.below(12);
     const std::uint64_t inner_waits = trial.below(3);
     const bool sleeps = trial.below(2) == 1;
@@ -22,7 +21,7 @@ void the_last_owner_may_be_a_task(Trial& trial) {
     platform::mutex mutex;
     platform::condition_variable changed;
     acairo::Executor& runs = *executor;
-    runs.spawn([&, inner_waits, stops, owner = executor, life = Census::Life(census)]() mutable -> Task<void> {
+    runs.spawn([&, inner_waits, stops, owner = executor]() mutable -> Task<void> {
         for (std::uint64_t i = 0; i < inner_waits; ++i) co_await acairo::sleep_for(std::chrono::microseconds(1));
         if (stops) owner->stop();
         owner.reset();
@@ -33,8 +32,7 @@ void the_last_owner_may_be_a_task(Trial& trial) {
     });
     if (sleeps) {
         try {
-            runs.spawn(
-                [life = Census::Life(census)]() -> Task<void> { co_await acairo::sleep_for(std::chrono::hours(1)); });
+            runs.spawn([]() -> Task<void> { co_await acairo::sleep_for(std::chrono::hours(1)); });
         } catch (const acairo::Cancelled&) {}
     }
     linger(outer_keeps_for);
