@@ -103,8 +103,7 @@ Task<std::uint64_t> await(const Node& node, Log& log, Noted argument) {
 }
 
 // The same result, or the same exception, as text.
-template <class F>
-std::string outcome_of(F&& made) {
+template <class F> std::string outcome_of(F&& made) {
     try {
         return "returns " + std::to_string(made());
     } catch (const int value) { return "throws the int " + std::to_string(value); } catch (const Failure& failure) {
