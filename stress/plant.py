@@ -2,13 +2,14 @@
 """Makes the copy of the core that holds every planted bug, each of them off until it is chosen by name at run time.
 
     plant.py SOURCE MUSEUM OUTPUT    reads SOURCE/core/acairo and MUSEUM/*.bug, writes OUTPUT/acairo/*
-    plant.py --list MUSEUM           one line for each bug: NAME PROPERTY ORACLE
+    plant.py --list MUSEUM           one line for each bug: NAME PROPERTY[,PROPERTY]... ORACLE
 
 A bug is a file, NAME.bug:
 
     # What it does, and a reference: comments come first.
-    property: which property must find it
+    property: which property must find it; or several, with a space between: each of them must
     oracle: a regular expression for the kind of failure
+    oracle-canary: yes               only in those that stand for an oracle: they are tested from more seeds than the others
     file: core/acairo/inbox.hpp
     -        return newest == sleeping();
     +        return false;
@@ -16,6 +17,8 @@ A bug is a file, NAME.bug:
 The lines with `-` stand exactly once in the file; they are whole statements, and declare nothing that is used after them. In
 their place comes `if (bug is chosen) { + } else { - }`. Between two `file:` lines there may be several such places. A line
 `~ old ==> new` is the same inside an expression: `old`, which stands once in the file, becomes `(bug is chosen ? new : old)`.
+Where `old` stands more than once, what stands around it is written, too, and `old` itself between two backquotes.
+The places of two bugs may be equal, or one of them inside the other.
 
 Invariants:
   1. With no bug chosen the copy does what the shipped core does, call by call: a test compares the traces.
@@ -28,6 +31,7 @@ import sys
 
 class Bug:
     def __init__(self, path):
+        self.path = path
         self.name = path.stem
         self.fields = {}
         self.edits = []  # (file, kind, old, new)
@@ -59,7 +63,7 @@ class Bug:
             else:
                 flush()
                 key, separator, value = line.partition(': ')
-                if not separator or key not in ('property', 'oracle', 'file', 'build'):
+                if not separator or key not in ('property', 'oracle', 'oracle-canary', 'file'):
                     raise SystemExit(f'{path}: `{line}` is no line of a bug: see plant.py')
                 if key == 'file':
                     file = value
@@ -77,36 +81,50 @@ def museum(directory):
     return [Bug(path) for path in sorted(pathlib.Path(directory).glob('*.bug'))]
 
 
-def place_of(text, old, bug, file):
+def place_of(text, kind, old, bug, file):
+    around = old.split('`') if kind == 'expression' else [old]  # before, itself, behind; or itself alone
+    if len(around) not in (1, 3):
+        raise SystemExit(f'{bug.name}.bug: no backquotes, or two: {old!r}')
+    old = ''.join(around)
     count = text.count(old)
     if count != 1:
         raise SystemExit(f'{bug.name}.bug: {count} times in {file}, and must be once: {old.strip()!r}; '
                          'the core has changed: bring the bug into step with it')
-    return text.index(old)
+    begin = text.index(old)
+    if len(around) == 1:
+        return begin, begin + len(old)
+    return begin + len(around[0]), begin + len(around[0]) + len(around[1])
 
 
 def planted(text, file, edits):
-    """`text` with the edits, which are (number, bug, kind, old, new), put in from the end."""
+    """`text` with the edits, which are (number, bug, kind, old, new); a place may be inside another one."""
     places = {}
     for number, bug, kind, old, new in edits:
-        at = place_of(text, old, bug, file)
-        places.setdefault((at, at + len(old), kind), []).append((number, bug, new))
-    spans = sorted(places)
-    for first, second in zip(spans, spans[1:]):
-        if second[0] < first[1]:
-            names = {bug.name for span in (first, second) for _, bug, _ in places[span]}
-            raise SystemExit(f'{file}: {" and ".join(sorted(names))} overlap without being the same place: make the lines equal')
-    for begin, end, kind in reversed(spans):
-        old = text[begin:end]
-        result = old if kind == 'expression' else f'{{\n{old}\n}}'
-        for number, _, new in reversed(places[begin, end, kind]):
-            if kind == 'expression':
-                result = f'(::acairo_planted_bug == {number} ? ({new}) : ({result}))'
-            else:
-                result = f'if (::acairo_planted_bug == {number}) {{\n{new}\n}} else {result}'
-        # Braces around all of it: the place may be all that an `if` of the core governs.
-        text = text[:begin] + (result if kind == 'expression' else f'{{ {result} }}') + text[end:]
-    return text
+        begin, end = place_of(text, kind, old, bug, file)
+        places.setdefault((begin, -end, kind == 'expression'), []).append((number, bug, new))
+    spans = sorted(places)  # a place comes before those inside it
+
+    def inside(begin, end):
+        result = ''
+        while spans and spans[0][0] < end:
+            first, minus_last, is_expression = span = spans.pop(0)
+            if -minus_last > end or first < begin:
+                names = ' and '.join(sorted({bug.name for _, bug, _ in places[span]}))
+                raise SystemExit(f'{file}: the place of {names} overlaps that of another bug: make the lines equal, or put one inside the other')
+            result += text[begin:first]
+            old = inside(first, -minus_last)
+            choice = old if is_expression else f'{{\n{old}\n}}'
+            for number, _, new in reversed(places[span]):
+                if is_expression:
+                    choice = f'(::acairo_planted_bug == {number} ? ({new}) : ({choice}))'
+                else:
+                    choice = f'if (::acairo_planted_bug == {number}) {{\n{new}\n}} else {choice}'
+            # Braces around all of it: the place may be all that an `if` of the core governs.
+            result += choice if is_expression else f'{{ {choice} }}'
+            begin = -minus_last
+        return result + text[begin:end]
+
+    return inside(0, len(text))
 
 
 def write(path, text):
@@ -118,7 +136,7 @@ def write(path, text):
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == '--list':
         for bug in museum(sys.argv[2]):
-            print(bug.name, bug.fields['property'], bug.fields['oracle'])
+            print(bug.name, ','.join(bug.fields['property'].split()), bug.fields['oracle'])
         return
     if len(sys.argv) != 4:
         raise SystemExit(__doc__)
@@ -138,8 +156,8 @@ def main():
     if edits:
         raise SystemExit(f'only files of core/acairo can hold bugs, not {", ".join(edits)}')
     write(output / 'acairo/planted.hpp', '// The bug that is chosen; 0: none.\n#pragma once\nextern int acairo_planted_bug;\n')
-    rows = ''.join(f'    {{"{bug.name}", "{bug.fields["property"]}", R"({bug.fields["oracle"]})", {number}}},\n'
-                   for number, bug in enumerate(bugs, 1))
+    rows = ''.join(f'    {{"{bug.name}", "{property}", R"~({bug.fields["oracle"]})~", {number}}},\n'
+                   for number, bug in enumerate(bugs, 1) for property in bug.fields['property'].split())
     write(output / 'acairo/plants.cpp',
           '#include <acairo/planted.hpp>\n#include <acairo/plants.hpp>\n\nint acairo_planted_bug = 0;\n\n'
           'namespace {\n\nconst acairo::simulator::Plant plants[] = {\n' + rows +

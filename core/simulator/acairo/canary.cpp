@@ -28,6 +28,7 @@ std::vector<const Property*> all_properties() {
 namespace {
 
 constexpr std::size_t most_others = 2000;
+constexpr std::uint64_t most_runs_of_a_seed = 10'000;
 
 // What else a planted bug did, and how often.
 std::string also(const std::vector<std::string>& kinds) {
@@ -39,66 +40,90 @@ std::string also(const std::vector<std::string>& kinds) {
     return text;
 }
 
-}  // namespace
+// The life of a finding goes on: it shrinks, and what is left fails each time.
+int shrink_and_repeat(const Plant& plant, const Property& property, const Recording& failing, std::uint64_t replays) {
+    Result found = run_in_child(property, [&] { return std::make_unique<Replay>(failing); }, false);
+    const Result small = shrink(property, std::move(found), 100, std::chrono::seconds(10)).result;
+    for (std::uint64_t i = 0; i < replays; ++i) {
+        const Result again = run_in_child(property, [&] { return std::make_unique<Replay>(small.recording); }, false);
+        if (again.kind == small.kind && again.trace_hash == small.trace_hash) continue;
+        std::printf("%s: repetition %llu of \"%s\" is another run: \"%s\"\n", plant.name,
+                    static_cast<unsigned long long>(i), small.kind.c_str(), again.kind.c_str());
+        return 3;
+    }
+    std::printf("%llu times of %llu, with %zu choices (%zu of them not calm): ci/repro %s\n",
+                static_cast<unsigned long long>(replays), static_cast<unsigned long long>(replays),
+                small.recording.size(), nonzero(small.recording),
+                text_of(Token{name_in_tokens(property), schema(), detector_of(small.kind), small.recording}).c_str());
+    return 0;
+}
 
-int canary(const std::string& bug, const Strategy& strategy, std::uint64_t seeds, std::uint64_t most_runs) {
-    const auto plant =
-        std::ranges::find(Plants::plants, bug, [](const Plant& it) { return std::string_view(it.name); });
-    if (plant == Plants::plants.end()) {
-        std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", bug.c_str());
-        return 2;
-    }
-    const Property* const property = Property::find(plant->property);
+int canary_of(const Plant& plant, const Strategy& strategy, const CanaryOrders& orders) {
+    const Property* const property = Property::find(plant.property);
     if (!property) {
-        std::fprintf(stderr, "%s: no property \"%s\"\n", plant->name, plant->property);
+        std::fprintf(stderr, "%s: no property \"%s\"\n", plant.name, plant.property);
         return 2;
     }
-    if (!has_detector(detector_of(plant->oracle))) {
-        std::printf("%s: this build has no detector for it (%s)\n", plant->name, plant->oracle);
+    if (!has_detector(detector_of(plant.oracle))) {
+        std::printf("%s: this build has no detector for it (%s)\n", plant.name, plant.oracle);
         return 77;
     }
-    Plants::choose(plant->name);
-    const std::regex oracle(plant->oracle);
-    const std::uint64_t most = std::min<std::uint64_t>(most_runs, 10'000);
+    const std::regex oracle(plant.oracle);
+    const std::uint64_t most = std::min(orders.most_runs, most_runs_of_a_seed);
     std::vector<std::uint64_t> runs;
     std::vector<std::string> others;
+    std::size_t missed = 0;
     Recording last;
-    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    // When more than half of the seeds find nothing, the others do not change the median.
+    for (std::uint64_t seed = 1; seed <= orders.seeds && 2 * missed <= orders.seeds; ++seed) {
         std::uint64_t made = 0;
-        for (bool found = false; !found;) {
+        for (bool done = false; !done;) {
             const Batch batch =
                 run_batch(*property, strategy, seed * 1'000'000 + made, most - made, std::chrono::nanoseconds::max());
             made += batch.runs;
-            if (!batch.failed || others.size() == most_others) {
-                std::printf("%s: NOT FOUND by %s with /%s/ from seed %llu in %llu runs%s\n", plant->name,
-                            property->name, plant->oracle, static_cast<unsigned long long>(seed),
-                            static_cast<unsigned long long>(made), also(others).c_str());
-                return 1;
+            done = !batch.failed || others.size() == most_others;
+            if (done) {
+                ++missed;
+                break;
             }
-            last = batch.failing;
-            const Result again = run_in_child(*property, [&] { return std::make_unique<Replay>(last); }, false);
-            found = std::regex_search(again.kind, oracle);
-            if (!found) others.push_back(again.kind);
+            const Result again =
+                run_in_child(*property, [&] { return std::make_unique<Replay>(batch.failing); }, false);
+            done = std::regex_search(again.kind, oracle);
+            done ? void(last = batch.failing) : others.push_back(again.kind);
         }
         runs.push_back(made);
     }
-    // Its life goes on: it shrinks, and what is left fails each time.
-    Result found = run_in_child(*property, [&] { return std::make_unique<Replay>(last); }, false);
-    const Result small = shrink(*property, std::move(found), 100, std::chrono::seconds(10)).result;
-    for (int i = 0; i < 100; ++i) {
-        const Result again = run_in_child(*property, [&] { return std::make_unique<Replay>(small.recording); }, false);
-        if (again.kind == small.kind && again.trace_hash == small.trace_hash) continue;
-        std::printf("%s: repetition %d of \"%s\" is another run: \"%s\"\n", plant->name, i, small.kind.c_str(),
-                    again.kind.c_str());
-        return 3;
-    }
-    std::printf("100 times of 100: ci/repro %s\n",
-                text_of(Token{name_in_tokens(*property), schema(), detector_of(small.kind), small.recording}).c_str());
     std::ranges::sort(runs);
+    const std::uint64_t median = runs[runs.size() / 2];
+    if (missed != 0) {
+        std::printf("%s: NOT FOUND by %s with /%s/ from %zu of %zu seeds in %llu runs, %llu in the median%s\n",
+                    plant.name, property->name, plant.oracle, missed, runs.size(),
+                    static_cast<unsigned long long>(most), static_cast<unsigned long long>(median),
+                    also(others).c_str());
+        return 1;
+    }
+    if (orders.replays != 0) {
+        if (const int status = shrink_and_repeat(plant, *property, last, orders.replays); status != 0) return status;
+    }
     std::printf("%s: found by %s from each of %zu seeds, after %llu runs in the median and %llu at most%s\n",
-                plant->name, property->name, runs.size(), static_cast<unsigned long long>(runs[runs.size() / 2]),
+                plant.name, property->name, runs.size(), static_cast<unsigned long long>(median),
                 static_cast<unsigned long long>(runs.back()), also(others).c_str());
     return 0;
+}
+
+}  // namespace
+
+int canary(const std::string& bug, const Strategy& strategy, const CanaryOrders& orders) {
+    if (!Plants::choose(bug)) {
+        std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", bug.c_str());
+        return 2;
+    }
+    int status = 0;
+    for (const Plant& plant : Plants::plants) {
+        const bool asked = orders.only.empty() || std::ranges::find(orders.only, plant.property) != orders.only.end();
+        if (status == 0 && asked && bug == plant.name) status = canary_of(plant, strategy, orders);
+    }
+    return status;
 }
 
 int print_traces(std::uint64_t most_runs) {

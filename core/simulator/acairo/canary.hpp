@@ -9,10 +9,16 @@
 
 namespace acairo::simulator {
 
-// Whether each of `seeds` seeds finds the planted bug within `most_runs` runs, 10,000 at most, with the oracle that is named
-// in it, whatever others may find before; and whether what was found, made smaller, fails in the same way 100 times of 100. Prints a line. 0: yes; 1: no; 2: no
-// such bug; 3: its repetitions disagree; 77: this build cannot see it.
-int canary(const std::string& bug, const Strategy& strategy, std::uint64_t seeds, std::uint64_t most_runs);
+struct CanaryOrders {
+    std::uint64_t seeds;
+    std::uint64_t most_runs;          // from each seed; not more than 10,000
+    std::uint64_t replays;            // 0: what was found is not shrunk either
+    std::vector<std::string> only{};  // by these properties only, of those that are named in the bug; none: by all
+};
+// Whether each seed finds the planted bug, by each of the properties that are named in it, with the oracle that is named in it,
+// whatever others may find before; and whether what was found, made smaller, fails in the same way at each replay. Prints a line
+// for each property. 0: yes; 1: no; 2: no such bug; 3: its repetitions disagree; 77: this build cannot see it.
+int canary(const std::string& bug, const Strategy& strategy, const CanaryOrders& orders);
 // The schema, and a line for each property: the hash over the traces of its first runs, 1,000 at most. Equal in every build of
 // one schema. 0, or 1 when one of them fails.
 int print_traces(std::uint64_t most_runs);

@@ -37,7 +37,7 @@ struct Orders {
     bool gdb = false;
     bool here = false;
     std::string plant;
-    std::uint64_t seeds = 20;
+    CanaryOrders canary{.seeds = 20, .most_runs = 0, .replays = 100};
     bool reach = false;
     bool faults = false;
     std::uint64_t schedules = 20;
@@ -284,7 +284,9 @@ int tool(int argc, char** argv) {
     app.add_option("--plant", orders.plant, "With this planted bug");
     CLI::App* const find = app.add_subcommand("canary", "Whether a planted bug is found from each of many seeds");
     find->add_option("BUG", orders.plant)->required();
-    find->add_option("--seeds", orders.seeds, "So many")->capture_default_str();
+    find->add_option("--seeds", orders.canary.seeds, "So many")->capture_default_str()->check(CLI::PositiveNumber);
+    find->add_option("--replays", orders.canary.replays, "So many, of what the last seed has found, shrunk; 0: neither")
+        ->capture_default_str();
     CLI::App* const traces = app.add_subcommand("traces", "Prints the hash of each property's first 1,000 runs");
     app.require_subcommand(0, 1);
     for (CLI::App* const command : {find, traces, bytes}) command->fallthrough();
@@ -297,7 +299,9 @@ int tool(int argc, char** argv) {
             for (const Plant& plant : Plants::plants) std::printf("planted: %s\n", plant.name);
             return 0;
         }
-        if (find->parsed()) return canary(orders.plant, strategy_of(orders.engine), orders.seeds, orders.runs);
+        orders.canary.most_runs = orders.runs;
+        orders.canary.only = orders.only;
+        if (find->parsed()) return canary(orders.plant, strategy_of(orders.engine), orders.canary);
         if (!orders.plant.empty() && !Plants::choose(orders.plant)) {
             std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
             return 2;

@@ -6,7 +6,7 @@
 //     PROGRAM --engine enumeration [--preemptions N] [--faults N] ...  searches all runs with so few switches and faults
 //     PROGRAM --list
 //     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
-//     PROGRAM canary BUG [--seeds N]                                   whether a planted bug is found; --plant BUG searches with it
+//     PROGRAM canary BUG [--seeds N] [--replays N]                     whether a planted bug is found; --plant BUG searches with it
 //     PROGRAM bytes FILE --only NAME                                   tells of, and makes a token of, what a fuzzer found
 //     PROGRAM traces                                                   hashes that are equal in every build
 //
