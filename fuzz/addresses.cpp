@@ -1,4 +1,5 @@
 // Any text as the address of a listener: it is bound as it is written, or refused.
+// Covers: 10.12 an invalid address binds 0.0.0.0; 10.13 a port that is no number
 #include <acairo/acairo.hpp>
 
 #include "target.hpp"

@@ -1,4 +1,5 @@
 // Trees of coroutines that await, throw, catch, sleep, time out and are destroyed unstarted.
+// Covers: 5.93 frames are abandoned; 5.79 a task is destroyed between its end and its final suspension
 #include "connection.hpp"
 
 namespace fuzz {

@@ -1,4 +1,5 @@
 // Reads of any size, exact or not, whatever the network cuts, delays and interrupts.
+// Covers: 1.3 reads that loop at the end; 1.5 a transfer is cut in the middle; 1.9 the end is told although bytes were read
 #include "connection.hpp"
 
 namespace fuzz {

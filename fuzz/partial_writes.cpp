@@ -1,4 +1,5 @@
 // Writes of any size into buffers of any size, read by a peer that takes its time.
+// Covers: 1.5 a transfer is cut in the middle; 3.39 the interest in writing is lost
 #include "connection.hpp"
 
 namespace fuzz {

@@ -1,4 +1,5 @@
 // Reads that time out again and again, within limits of their own and of others, while the bytes come slowly.
+// Covers: 10.20 bytes of a read that timed out are lost; 4.67 a timer is lost, or fires into the next read
 #include "connection.hpp"
 
 namespace fuzz {

@@ -29,6 +29,8 @@
 //   51  equal random ids in each thread ....... nothing here is random, and nothing has an id
 //   52  strerror, and a clobbered errno ....... StreamTest.a_failed_call_is_named_in_its_error; the seam returns -errno
 //   56  a test that asserts nothing ........... each test here was seen to fail over a broken copy of the core
+// Covers: 10.2 C++17; 10.3 atomics without a value; 10.4 a flag without a value; 10.18 descriptors that children inherit
+// Covers: 10.34 the first part of a task on its caller's thread; 10.49 units of work are copied; 10.50 workers counted in eight bits
 #include <pthread.h>
 #include <sys/wait.h>
 

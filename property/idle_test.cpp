@@ -1,4 +1,5 @@
 // Idle: nobody has anything to do, so no worker wakes up. (That none makes a system call is counted in counts/.)
+// Covers: 10.45 a poll every 10 ms
 #include <algorithm>
 #include <array>
 #include <fstream>

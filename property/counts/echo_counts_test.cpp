@@ -1,4 +1,5 @@
 // What an echo costs, held against the raw loop of the same run. Counts only: no clock has a say.
+// Covers: 10.46 one lock around every batch
 #include "../socket_test.hpp"
 #include "counted_server.hpp"
 

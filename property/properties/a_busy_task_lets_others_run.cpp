@@ -4,6 +4,7 @@
 // It would have caught: a loop of completions that never goes back to the queue; a queue that is worked off until it is empty,
 // while tasks keep refilling it; a poll for events that only happens when there is nothing else to do.
 // Covers: 8.129 the first one is always polled first; 8.131 inline resumption starves the queue; 4.65 a loop that never ends
+// Covers: 10.48 what is always ready keeps its worker for itself
 #include "support.hpp"
 
 namespace property {

@@ -3,6 +3,8 @@
 //
 // It would have caught: bytes that a cancelled read had taken and dropped; a cancel and a completion that both win; a stop
 // callback that is called after its operation has gone.
+// Covers: 2.19 a cancel and a completion both win; 10.20 the bytes of a cancelled read are lost
+// Covers: 6.101 a stop callback is called after its operation has gone; 4.65 a loop over callbacks that never ends
 #include "support.hpp"
 
 namespace property {

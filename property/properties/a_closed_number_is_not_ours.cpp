@@ -6,6 +6,7 @@
 // Covers: 3.33 the rest of a batch hits the new owner of a number; 3.35 a recycled registration gets the old one's error
 // Covers: 3.37 a deregistration runs after close; 2.21 the errno of a deregistration that races with a close; 7.119 a write into the window
 // Covers: 10.43 the new owner of a number is taken for the old one
+// Covers: 10.42 an entry for a dead descriptor is inherited; 10.44 an event names a number only
 #include "support.hpp"
 
 namespace property {

@@ -4,7 +4,7 @@
 // It would have caught: readiness that is taken for success; a connect that is called again after EINTR; a descriptor that is
 // lost with a cancelled connect; a limit that does not hold for a connect.
 // Covers: 2.27 what waits behind a failed connect never ends; 2.23 a descriptor leaks when making a socket fails
-// Covers: 6.103 destroyed between save and dispatch of the result; 6.85 cancelling a spawned operation
+// Covers: 6.103 destroyed between save and dispatch of the result; 5.85 cancelling a spawned operation
 #include "support.hpp"
 
 namespace property {

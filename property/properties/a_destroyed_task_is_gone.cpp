@@ -5,6 +5,7 @@
 // destroyed by two owners; an awaiter that waits for ever for a task that is gone.
 // Covers: 3.45 a waker stays registered when its wait is given up; 5.77 gone between the start and the completion
 // Covers: 5.87 an event on a frame is notified after the frame has gone; 6.111 a wait on a stack outlives a cancelled wait
+// Covers: 10.28 a destroyed task is resumed where it waited
 #include "support.hpp"
 
 namespace property {

@@ -2,6 +2,8 @@
 // withdraws under the lock that completing holds: it is resumed or destroyed, and who awaits it goes on, once.
 //
 // It would have caught: a chain that is posted while its frames are destroyed, and so stands in the inbox and the ready queue.
+// Covers: 6.111 who completes a wait uses what was destroyed with it; 5.77 gone between the start and the completion
+// Covers: 4.71 a message that stands in two lists; 4.73 who notifies uses a waiter that has gone
 #include "support.hpp"
 
 namespace property {

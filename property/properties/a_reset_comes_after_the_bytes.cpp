@@ -4,6 +4,7 @@
 // It would have caught: bytes lost with an error; an error that is consumed by whoever asks for SO_ERROR, so that the reader
 // sees an end; a broken stream that is read to the end without an error; a signal that ends the process.
 // Covers: 2.19 a write to a closed peer raises SIGPIPE; 2.29 ENOTCONN from shutdown; 10.6 SO_ERROR consumes the error
+// Covers: 10.8 a second write raises SIGPIPE
 #include "support.hpp"
 
 namespace property {

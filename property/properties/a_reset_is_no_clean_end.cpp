@@ -3,6 +3,7 @@
 //
 // It would have caught: an error that send(2) took from the kernel, and that the reader's recv(2), before it was noted, takes for
 // an end of stream.
+// Covers: 1.11 an error is mistaken for the end; 10.6 the error is told once, and to the other direction
 #include "support.hpp"
 
 namespace property {

@@ -3,6 +3,8 @@
 //
 // It would have caught: a task whose frame is lost when its message cannot be made; a descriptor that was accepted and has no
 // stream; an error path that allocates where nothing may throw; a worker that dies of an exception.
+// Covers: 7.125 an accepted descriptor without an owner; 2.15 accepting stops after an error
+// Covers: 10.10 an accepted descriptor leaks; 10.52 memory is needed to tell that there is none
 #include <array>
 #include <optional>
 

@@ -5,7 +5,8 @@
 // It would have caught: a destructor that returns while its callback runs; a callback that is lost between the look at the flag
 // and the list; two threads that both think to have been the first.
 // Covers: 6.101 deregistration races, and two destructors that both look first; 6.95 a callback in its own constructor; 6.109 race and crash
-// Covers: 6.85 a cancellation handler is used after it was freed; 7.121 destroyed while the last user unlocks
+// Covers: 5.85 a cancellation handler is used after it was freed; 7.121 destroyed while the last user unlocks
+// Covers: 4.73 a callback at the address of one that has gone
 #include "support.hpp"
 
 namespace property {

@@ -4,6 +4,7 @@
 // It would have caught: a second await that overwrites the first one's continuation; a null handle that is resumed; an
 // assignment that leaks the frame it replaces.
 // Covers: 5.89 a defaulted move leaves the moved-from object engaged; 10.26 await of a moved-from task; 10.27 a second await
+// Covers: 10.29 a move forgets the state; 10.55 a null handle is resumed
 #include "support.hpp"
 
 namespace property {

@@ -3,6 +3,8 @@
 //
 // It would have caught: a timer that fires for an operation that is already complete; TimedOut reported as Cancelled; a worker
 // that computes its sleep before the timer is armed.
+// Covers: 6.107 a time limit surfaces as a cancel; 4.67 a timer that is set while another one is handled is lost
+// Covers: 4.69 a worker goes to sleep before it sees the timer
 #include "support.hpp"
 
 namespace property {

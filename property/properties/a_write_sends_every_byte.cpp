@@ -4,6 +4,7 @@
 // It would have caught: a partial write that is begun again from its start, or taken for all; a writer that waits for an edge
 // of writability that has been; a count that misses what was sent before a wait.
 // Covers: 1.5 a transfer is cut in the middle; 3.39 the interest in one direction is lost with the other's
+// Covers: 10.21 a write refers to a vector that has gone
 #include "support.hpp"
 
 namespace property {

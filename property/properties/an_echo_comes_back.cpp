@@ -3,6 +3,8 @@
 //
 // It would have caught: bytes lost after a partial write; a read that waits although the socket is readable; a stream that one
 // connection closes and another one uses.
+// Covers: 1.5 bytes are lost where a transfer is cut; 1.7 a read waits although the socket is readable
+// Covers: 3.33 one connection is closed and another one has its number; 3.47 what wakes a worker stays readable, and it spins
 #include "support.hpp"
 
 namespace property {

@@ -6,6 +6,7 @@
 // wait; workers that end while a task is on its way; a stop that counts something twice.
 // Covers: 7.115 shutdown races, and a counter counts twice; 7.113 a task is scheduled at shutdown that nobody runs; 4.63 a waiter is lost
 // Covers: 4.61 sync_wait notifies without the waiter's lock; 7.117 an executor dies before add returns; 10.37 stop from two threads
+// Covers: 10.38 a task is taken in at the end, and never runs; 10.39 a notification goes to the wrong waiter
 #include "support.hpp"
 
 namespace property {

@@ -3,6 +3,8 @@
 //
 // It would have caught: a descriptor that is closed under a system call; a number that is used after it was given to somebody
 // else; a waiter that nobody wakes.
+// Covers: 7.119 close comes between a claim of the descriptor and its use; 3.43 two directions and a close race
+// Covers: 10.43 the new owner of a number is taken for the old one
 #include "support.hpp"
 
 namespace property {

@@ -3,8 +3,8 @@
 //
 // It would have caught: two ends of one operation; a timer, a token or a close that comes to a frame that is gone; a reason that
 // never was.
-// Covers: 2.19 two ends of one operation; 6.99 a stop from one arm races with the end of another; 6.85 a handler is used after free
-// Covers: 7.115 shutdown races with what runs; 3.43 operations without the lock race
+// Covers: 2.19 two ends of one operation; 6.99 a stop from one arm races with the end of another; 5.85 a handler is used after free
+// Covers: 7.115 shutdown races with what runs; 3.43 operations without the lock race; 6.109 a cancel races with what another thread does
 #include "support.hpp"
 
 namespace property {

@@ -4,6 +4,7 @@
 // It would have caught: a loop for ever at the end of the stream; an end that is told as bytes; bytes that are lost where a
 // read begins in the middle of a segment; a read of nothing that is taken for the end.
 // Covers: 1.3 skip loops for ever at the end; 1.5 cut in the middle of a frame; 1.11 a transfer of zero bytes is no end
+// Covers: 10.5 read spins at the end
 #include "support.hpp"
 
 namespace property {

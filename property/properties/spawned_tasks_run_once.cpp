@@ -3,6 +3,8 @@
 //
 // It would have caught: a message lost in, or put twice into, a worker's inbox; a worker that sleeps although there is work; a
 // callable that is freed before its coroutine.
+// Covers: 4.71 a message is lost in the inbox, or twice in it; 4.59 a worker sleeps although there is work, or sees it too early
+// Covers: 3.51 the event of the wake-up is taken for a socket's; 10.22 the callable goes before its coroutine; 10.38 drain looks at the queue only
 #include "support.hpp"
 
 namespace property {

@@ -2,6 +2,8 @@
 //
 // It would have caught: a stop that comes between an operation's look at it and its wait; a connection accepted while the
 // executor stops, and never closed; a worker that sleeps through the last task's end.
+// Covers: 7.113 a stop comes between the look at it and the wait; 7.125 a connection is accepted during the stop, and never closed
+// Covers: 10.30 the stop and new waits race
 #include "support.hpp"
 
 namespace property {

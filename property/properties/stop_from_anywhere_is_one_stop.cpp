@@ -4,6 +4,7 @@
 // It would have caught: a stop that waits for its own worker; two stops that do the sweep twice; a wait that begins during the
 // sweep and is not seen by it.
 // Covers: 7.113 an event during shutdown; 7.115 shutdown runs twice; 7.123 registered after its parent was aborted; 10.36 stop from inside
+// Covers: 10.7 stop waits for the task that calls it; 10.31 a flag is read without the lock
 #include "support.hpp"
 
 namespace property {

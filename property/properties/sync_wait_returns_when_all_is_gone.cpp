@@ -5,6 +5,7 @@
 // for ever because the flag was set between its look and its wait.
 // Covers: 4.61 the flag is set without the waiter's lock; 5.81 the result is on the waiter's stack; 8.133 exceptions are not rethrown
 // Covers: 7.121 a barrier is destroyed while the last one unlocks; 5.87 an event is notified after its owner has left
+// Covers: 4.73 who notifies uses a waiter that has gone; 10.32 a lost notification; 10.33 the frame outlives the call
 #include "support.hpp"
 
 namespace property {

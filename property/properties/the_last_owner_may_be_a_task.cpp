@@ -3,7 +3,7 @@
 //
 // It would have caught: a worker that joins itself; a state that is freed under the last worker; a cycle of owners that keeps
 // everything alive for ever.
-// Covers: 5.75 destroyed by the last reference that it holds itself; 7.117 the task holds the last reference; 7.127 freed memory at the end
+// Covers: 5.75 destroyed by the last reference that it holds itself; 7.117 the task holds the last reference
 // Covers: 10.36 stop from inside waits for itself; 10.54 handlers keep their executor alive
 #include "support.hpp"
 

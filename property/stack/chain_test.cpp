@@ -1,6 +1,7 @@
 // Bounded stack: a worker with 256 KiB (more only where a thread needs more to start) runs chains of any depth and loops
 // of any length, under every compiler, level and sanitizer. One stack frame for each task, of however few bytes, would
 // need several MiB.
+// Covers: 5.91 symmetric transfer is no tail call; 5.93 frames are destroyed recursively
 #include "../support.hpp"
 
 #include <chrono>
