@@ -5,6 +5,7 @@
 // accepted connection that goes with the cancelled accept; a stop callback that touches what has gone.
 // Covers: 2.19 a cancel and a completion both end one operation; 6.97 a cancel before the wait is lost
 // Covers: 6.99 two arms end one wait; 6.101 deregistration of stop callbacks races; 6.105 inline completion against a stop
+// Covers: 6.103 what was posted is gone before it is delivered
 #include "support.hpp"
 
 namespace property {

@@ -5,6 +5,7 @@
 // callback that is called after its operation has gone.
 // Covers: 2.19 a cancel and a completion both win; 10.20 the bytes of a cancelled read are lost
 // Covers: 6.101 a stop callback is called after its operation has gone; 4.65 a loop over callbacks that never ends
+// Covers: 1.5 a frame that comes in two pieces is begun anew
 #include "support.hpp"
 
 namespace property {

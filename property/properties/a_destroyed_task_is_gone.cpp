@@ -6,6 +6,7 @@
 // Covers: 3.45 a waker stays registered when its wait is given up; 5.77 gone between the start and the completion
 // Covers: 5.87 an event on a frame is notified after the frame has gone; 6.111 a wait on a stack outlives a cancelled wait
 // Covers: 10.28 a destroyed task is resumed where it waited
+// Covers: 4.63 who awaits a destroyed task is lost; 4.67 a timer stays when its wait is destroyed; 5.93 frames are abandoned
 #include "support.hpp"
 
 namespace property {

@@ -5,6 +5,7 @@
 // lost when what follows its making fails; a constructor that leaves its threads running.
 // Covers: 2.15 accepting stops after one error; 2.17 EMFILE from accept; 2.23 a descriptor leaks on an error path
 // Covers: 2.25 an entry leaks when epoll_ctl fails; 10.9 any accept error ends the loop; 10.40 the constructor leaves its threads running
+// Covers: 2.31 a registration that is refused ends the process
 #include "support.hpp"
 
 namespace property {

@@ -7,6 +7,7 @@
 // Covers: 6.101 deregistration races, and two destructors that both look first; 6.95 a callback in its own constructor; 6.109 race and crash
 // Covers: 5.85 a cancellation handler is used after it was freed; 7.121 destroyed while the last user unlocks
 // Covers: 4.73 a callback at the address of one that has gone
+// Covers: 6.97 a stop that came before is lost; 6.99 two requests both win
 #include "support.hpp"
 
 namespace property {

@@ -5,6 +5,7 @@
 // that computes its sleep before the timer is armed.
 // Covers: 6.107 a time limit surfaces as a cancel; 4.67 a timer that is set while another one is handled is lost
 // Covers: 4.69 a worker goes to sleep before it sees the timer
+// Covers: 2.19 a timer completes what is complete already
 #include "support.hpp"
 
 namespace property {

@@ -5,6 +5,7 @@
 // connection closes and another one uses.
 // Covers: 1.5 bytes are lost where a transfer is cut; 1.7 a read waits although the socket is readable
 // Covers: 3.33 one connection is closed and another one has its number; 3.47 what wakes a worker stays readable, and it spins
+// Covers: 1.1 the end is told before the bytes that came with it; 3.51 an event for both directions wakes one
 #include "support.hpp"
 
 namespace property {

@@ -5,6 +5,7 @@
 // twice, or that an accept which ended never gave back; an accept that asks the system again and again.
 // Covers: 2.17 accept spins or stops at a limit; 4.63 a waiter is lost between its look and its wait; 2.25 an entry leaks
 // Covers: 10.53 there is no limit of connections
+// Covers: 2.15 an accept that waits for room is never woken; 7.119 what is posted already is posted again
 #include "support.hpp"
 
 namespace property {

@@ -5,6 +5,7 @@
 // read begins in the middle of a segment; a read of nothing that is taken for the end.
 // Covers: 1.3 skip loops for ever at the end; 1.5 cut in the middle of a frame; 1.11 a transfer of zero bytes is no end
 // Covers: 10.5 read spins at the end
+// Covers: 1.9 the end is told without the bytes that came before it
 #include "support.hpp"
 
 namespace property {

@@ -3,6 +3,7 @@
 //
 // It would have caught: a result that is copied, or destroyed with the frame before it was taken; a reference to what has gone.
 // Covers: 5.89 a moved-from object stays engaged; 5.87 a result on a frame is used after the caller has left; 10.25 results are copied
+// Covers: 5.79 a frame is destroyed before its result was taken
 #include "support.hpp"
 
 namespace property {
