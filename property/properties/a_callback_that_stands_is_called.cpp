@@ -2,7 +2,7 @@
 // once; and so has one whose callback destroys the last source of the stop.
 //
 // It would have caught: a callback that comes between the look at the flag and the list; a state that its own callback frees.
-// Covers: 6.101 a look, and then a registration; 6.97 a cancel is lost; 6.85 the handler outlives what it uses
+// Covers: 6.101 a look, and then a registration; 6.97 a cancel is lost; 5.85 the handler outlives what it uses
 #include "support.hpp"
 
 namespace property {
