@@ -38,6 +38,8 @@ void a_stopped_listener_ends_its_accept(Trial& trial) {
         clients.emplace_back([&] {
             Peer peer(address);
             if (!peer.connected()) return;
+            // Linux may forget a connection whose listener goes during its handshake, and tell its peer only when that asks.
+            peer.send("?");
             const std::string answer = peer.receive_all();
             trial.require(answer == "hello" || answer.empty(), "an answer is whole");
             if (answer == "hello") served.fetch_add(1, std::memory_order_relaxed);

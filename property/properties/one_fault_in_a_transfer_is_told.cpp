@@ -69,8 +69,9 @@ void one_fault_in_a_transfer_is_told(Trial& trial) {
         server.emplace(1);
         peer.emplace(server->listener.local_address());
         std::shared_ptr<void> at_the_end(nullptr, [&](void*) { exchange.over = true; });
-        server->executor->spawn(
-            [&, kept = std::move(at_the_end)] { return accept_and_exchange(exchange, server->listener); });
+        // Without asking the optional: the task may begin while that is already destroying what it holds.
+        acairo::TCPListener& listener = server->listener;
+        server->executor->spawn([&, kept = std::move(at_the_end)] { return accept_and_exchange(exchange, listener); });
         began = true;
     } catch (const std::system_error&) {
     } catch (const std::bad_alloc&) {}
