@@ -16,6 +16,7 @@ Task<void> serve_all(Listening& server, std::uint64_t& accepted) {
         for (;;) {
             const auto stream = co_await server.listener.accept();
             ++accepted;
+            co_await stream->read(1);
             co_await stream->write_all(std::string_view("hello"));
         }
     } catch (const acairo::TCPListenerStoppedError&) {}
