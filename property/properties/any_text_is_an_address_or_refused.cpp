@@ -25,7 +25,11 @@ bool is_loopback(std::string_view text) {
 std::string any_text(Trial& trial) {
     std::string text;
     for (std::uint64_t i = trial.below(4); i != 0; --i) text += parts[trial.below(parts.size())];
-    if (trial.below(4) == 1) text.insert(trial.below(text.size() + 1), 1, static_cast<char>(trial.below(256)));
+    if (trial.below(4) == 1) {
+        // One choice in an expression: compilers evaluate arguments in orders of their own.
+        const std::uint64_t place = trial.below(text.size() + 1);
+        text.insert(place, 1, static_cast<char>(trial.below(256)));
+    }
     if (!text.empty() && trial.below(4) == 1) text.erase(trial.below(text.size()), 1);
     return text;
 }
