@@ -1,6 +1,7 @@
 // Many runs in one child: of a strategy, with each single fault, or all that there are.
 #include <acairo/process.hpp>
 #include <acairo/replay.hpp>
+#include <unordered_set>
 
 namespace acairo::simulator {
 namespace {
@@ -40,6 +41,7 @@ Batch batch_of(Child& child) {
     if (batch.failed) batch.failing = page().written();
     batch.runs = page().runs.load(std::memory_order_relaxed) + (batch.failed ? 1 : 0);
     batch.steps = page().steps;
+    batch.interleavings = page().interleavings;
     batch.hash = page().trace_hash;
     for (std::size_t i = 0; i < batch.reached.size(); ++i) {
         batch.reached[i] = page().reached[i].load(std::memory_order_relaxed);
@@ -56,6 +58,7 @@ Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_
         std::unique_ptr<Producer> producer = strategy(first);
         Scribe scribe(*producer);
         Choices choices(scribe);
+        std::unordered_set<std::uint64_t> traces;
         for (std::uint64_t i = 0; i < runs && real_now() < until; ++i) {
             shared.seed = first + i;
             shared.choices = 0;
@@ -67,6 +70,8 @@ Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_
             if (outcome.verdict == Verdict::passed && i % 20 == 0) outcome = repeated(property, choices, outcome);
             leave_outcome(outcome);
             if (outcome.verdict != Verdict::passed) return failed_status;
+            traces.insert(outcome.trace_hash);
+            shared.interleavings = traces.size();
             shared.runs.store(i + 1, std::memory_order_relaxed);
         }
         return 0;
@@ -106,7 +111,9 @@ Batch run_with_each_fault(const Property& property, std::uint64_t schedules) {
         }
         return 0;
     });
-    return batch_of(child);
+    Batch batch = batch_of(child);
+    batch.interleavings = batch.runs;  // each has a fault of its own
+    return batch;
 }
 
 Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::uint64_t runs,

@@ -51,6 +51,7 @@ using Reached = std::array<std::uint64_t, Paths().size()>;
 struct Batch {
     std::uint64_t runs = 0;
     std::uint64_t steps = 0;
+    std::uint64_t interleavings = 0;  // how many traces the runs had: as many as runs, or fewer
     std::uint64_t failed_seed = 0;
     Recording failing;       // what that run chose
     std::uint64_t hash = 0;  // over the traces of all runs, in their order

@@ -53,7 +53,7 @@ Child::Child(const std::function<int()>& body) {
     Page& shared = page();
     shared.runs.store(0, std::memory_order_relaxed);
     for (auto& path : shared.reached) path.store(0, std::memory_order_relaxed);
-    shared.steps = shared.trace_hash = shared.choices = 0;
+    shared.steps = shared.interleavings = shared.trace_hash = shared.choices = 0;
     shared.reporter.clear();
     shared.chronicle.moments = shared.chronicle.threads = 0;
     shared.covered = false;

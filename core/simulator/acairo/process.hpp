@@ -22,6 +22,7 @@ struct Page {
     std::uint64_t seed;               // of the run under way
     std::array<std::atomic<std::uint64_t>, Paths().size()> reached;
     std::uint64_t steps;
+    std::uint64_t interleavings;  // traces that no other run of this child had
     std::uint64_t trace_hash;
     Verdict verdict;
     std::array<char, 65536> text;

@@ -59,6 +59,7 @@ const Property* property_of_token(const std::string& name) {
 // What an engine has found of a property.
 struct Found {
     std::uint64_t runs;
+    std::uint64_t interleavings;
     MakeProducer failing;  // empty: no run fails
     std::string remark;
     Reached reached{};
@@ -70,7 +71,8 @@ MakeProducer replaying(Recording recording) {
 }
 
 Found told(Batch batch) {
-    return {batch.runs, batch.failed ? replaying(std::move(batch.failing)) : MakeProducer(), {}, batch.reached};
+    MakeProducer failing = batch.failed ? replaying(std::move(batch.failing)) : MakeProducer();
+    return {batch.runs, batch.interleavings, std::move(failing), {}, batch.reached};
 }
 
 Found by_seed(const Property& property, std::uint64_t first, const Orders& orders, std::chrono::nanoseconds until) {
@@ -86,8 +88,8 @@ Found by_enumeration(const Property& property, const Orders& orders, std::chrono
     const std::string remark = (all.covered ? ", which are all with at most " : ", not yet all with at most ") +
                                std::to_string(orders.bounds.preemptions) + " preemptions and " +
                                std::to_string(orders.bounds.faults) + " faults";
-    if (!all.failed) return {all.runs, {}, remark};
-    return {all.runs, replaying(all.failing), remark};
+    if (!all.failed) return {all.runs, all.runs, {}, remark};
+    return {all.runs, all.runs, replaying(all.failing), remark};
 }
 
 // How many of the paths that the property is to reach were not.
@@ -129,8 +131,9 @@ int search(const Orders& orders) {
                                                              : by_seed(*chosen[i], first, orders, begin + share);
         runs += found.runs;
         const double seconds = static_cast<double>((monotonic() - begin).count()) / 1e9;
-        std::printf("[%zu/%zu] %s: %llu runs, %.0f a second%s%s\n", i + 1, chosen.size(), chosen[i]->name,
-                    static_cast<unsigned long long>(found.runs), static_cast<double>(found.runs) / seconds,
+        std::printf("[%zu/%zu] %s: %llu runs, %.0f a second, %llu interleavings%s%s\n", i + 1, chosen.size(),
+                    chosen[i]->name, static_cast<unsigned long long>(found.runs),
+                    static_cast<double>(found.runs) / seconds, static_cast<unsigned long long>(found.interleavings),
                     found.remark.c_str(), found.failing ? ", and one fails" : "");
         if (!found.failing && orders.reach && unreached(*chosen[i], found.reached) != 0) {
             ++failures;
@@ -140,6 +143,7 @@ int search(const Orders& orders) {
         if (!found.failing) continue;
         ++failures;
         status = std::max(status, tell(*chosen[i], found.failing, orders.tries));
+        std::fflush(stdout);
     }
     std::printf("%llu runs of %zu properties, %llu failures\n", static_cast<unsigned long long>(runs), chosen.size(),
                 static_cast<unsigned long long>(failures));
