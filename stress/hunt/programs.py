@@ -1,4 +1,4 @@
-"""What a hunt runs: which programs, for how long, from which seeds; and what they say, as runs, growth and findings."""
+"""What a hunt runs: which programs, with which share of the time, and from which seeds."""
 import dataclasses
 import hashlib
 import json
@@ -7,11 +7,14 @@ import pathlib
 import re
 import subprocess
 import sys
-import threading
-import time
 
 # Each build sees what the others cannot: the plain one most runs, AddressSanitizer memory, ThreadSanitizer races.
 BUILDS = {'clang-o2': 'plain', 'asan': 'ASan', 'tsan': 'TSan'}
+# At most so many runs to make a failure smaller: under a sanitizer each takes ten times as long.
+TRIES = {'clang-o2': 1500, 'asan': 300, 'tsan': 300}
+# Seeds are far apart, so that no two parts of a hunt, nor two hunts, nor two shards, make the same run twice.
+SEEDS_OF_A_PART, SEEDS_OF_A_HUNT, SEEDS_OF_A_SHARD = 10**8, 10**11, 10**15
+LIBFUZZER = ['-len_control=0', '-max_len=256', '-timeout=20', '-print_final_stats=1']
 
 
 class Refused(Exception):
@@ -21,40 +24,30 @@ class Refused(Exception):
 
 
 @dataclasses.dataclass
-class Finding:
-    title: str
-    text: str
-    token: str
-    by: str
-    at: float  # seconds since the hunt began
-
-    def kind(self):
-        return self.title.partition(': ')[2]
-
-    def test(self):
-        return self.title.partition(': ')[0]
-
-    def key(self):
-        return hashlib.sha1(self.title.encode()).hexdigest()[:12]
-
-
-@dataclasses.dataclass
 class Program:
     name: str
     command: list
     share: float  # of the time
     environment: dict
+    seed: int = 0  # of its first part
     fuzzes: str = ''
+    parts: int = 0
     runs: int = 0
-    tests: dict = dataclasses.field(default_factory=dict)  # runs by property
+    tests: dict = dataclasses.field(default_factory=dict)  # by property: runs, interleavings
     growth: list = dataclasses.field(default_factory=list)  # (seconds, features)
+    orders: list = dataclasses.field(default_factory=list)  # (seconds, interleavings)
     lines: list = dataclasses.field(default_factory=list)
-    status: int | None = None
+    status: int | None = None  # the worst of its parts'
     seconds: float = 0
+    found: int = 0  # failures
 
     @property
     def broken(self):
-        return self.status not in (0, 1, None) and not self.fuzzes
+        return self.status not in (0, 1, None) and not self.found
+
+    @property
+    def interleavings(self):
+        return self.orders[-1][1] if self.orders else 0
 
     def tail(self):
         return '\n'.join(self.lines[-15:])
@@ -71,15 +64,13 @@ def environment_of(root, preset):
     return found
 
 
-def build(root, planted):
-    target = 'planted_properties' if planted else 'simulated_properties'
-    wanted = {preset: [target] for preset in BUILDS}
-    wanted['fuzz'] = ['fuzz_targets', 'simulated_properties']
-    if planted:
-        del wanted['fuzz']
+def build(root, wanted):
+    """`wanted`: the targets of each preset."""
+    directory = root / 'build/hunt'
+    directory.mkdir(parents=True, exist_ok=True)
     for number, (preset, targets) in enumerate(wanted.items(), 1):
         print(f'ci/hunt: building {preset} ({number} of {len(wanted)})', file=sys.stderr, flush=True)
-        log = root / 'build' / 'hunt' / f'build-{preset}.log'
+        log = directory / f'build-{preset}.log'
         with log.open('w') as out:
             for command in (['cmake', '--preset', preset],
                             ['cmake', '--build', '--preset', preset, '-j', str(os.cpu_count()), '--target', *targets]):
@@ -87,172 +78,109 @@ def build(root, planted):
                     raise Refused(f'{preset} cannot be built:\n' + log.read_text()[-3000:], 4)
 
 
-def plan(root, place, chosen):
-    """The programs and the share of the time that each gets."""
-    state = place / 'state.json'
-    seen = json.loads(state.read_text()) if state.exists() else {'seed': 1}
-    base = chosen.seed or str(seen['seed'])
-    program = 'planted_properties' if chosen.plant else 'simulated_properties'
-    listed = subprocess.run([root / 'build/clang-o2/property' / program, '--list'], capture_output=True, text=True)
-    names = [line for line in listed.stdout.splitlines() if not line.startswith('planted: ')]
-    targets = [] if chosen.plant else sorted(p.stem for p in (root / 'fuzz').glob('*.cpp'))
-    for name in chosen.only:
-        if name not in names and name not in targets:
+def needed(planted):
+    target = 'planted_properties' if planted else 'simulated_properties'
+    wanted = {preset: [target] for preset in BUILDS}
+    return wanted if planted else {**wanted, 'fuzz': ['fuzz_targets', 'simulated_properties']}
+
+
+def listed(root, planted):
+    program = root / 'build/clang-o2/property' / ('planted_properties' if planted else 'simulated_properties')
+    lines = subprocess.run([program, '--list'], capture_output=True, text=True).stdout.splitlines()
+    bugs = [line.removeprefix('planted: ') for line in lines if line.startswith('planted: ')]
+    return [line for line in lines if not line.startswith('planted: ')], bugs
+
+
+def changed(root, reference):
+    """The properties and targets that differ from a commit; None where all may, because what they share does."""
+    done = subprocess.run(['git', 'diff', '--name-only', f'{reference}...HEAD'], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        raise Refused(f'--changed {reference}: git says: {done.stderr.strip()}; name a commit that is here (git fetch)', 2)
+    names = []
+    for path in done.stdout.splitlines():
+        if found := re.fullmatch(r'(?:property/properties|fuzz)/(\w+)\.cpp|fuzz/(?:corpus|regressions)/(\w+)/.*', path):
+            names.append(found[1] or found[2])
+        elif re.match(r'core/(acairo|simulator)/|property/properties/|fuzz/driver/|CMake|core/linux/', path):
+            return None
+    return [name for name in sorted(set(names)) if list(root.glob(f'property/properties/{name}.cpp')) + list(root.glob(f'fuzz/{name}.cpp'))]
+
+
+def state_of(place):
+    try:
+        return json.loads((place / 'state.json').read_text())
+    except (OSError, ValueError):
+        return {'seed': 1}
+
+
+def first_seed(place, text):
+    if text is None:
+        seed = int(state_of(place)['seed'])
+    elif re.fullmatch(r'\d{1,12}', text):
+        seed = int(text)
+    else:
+        seed = int(hashlib.sha256(text.encode()).hexdigest()[:10], 16)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / 'state.json').write_text(json.dumps({**state_of(place), 'seed': seed + SEEDS_OF_A_HUNT}))
+    return seed
+
+
+def plan(root, place, only=(), seed=None, plant='', shard=(1, 1)):
+    """The programs and the share of the time that each gets. Of shards, each has seeds and fuzz targets of its own."""
+    properties, _ = listed(root, bool(plant))
+    targets = [] if plant else sorted(p.stem for p in (root / 'fuzz').glob('*.cpp'))
+    for name in only:
+        if name not in properties and name not in targets:
             raise Refused(f'no property and no fuzz target is called "{name}": see ci/repro --list and ci/fuzz --list', 2)
-    properties = [name for name in names if name in chosen.only] if chosen.only else names
-    targets = [name for name in targets if name in chosen.only] if chosen.only else targets
+    number, shards = shard
+    base = first_seed(place, seed) + (number - 1) * SEEDS_OF_A_SHARD
+    properties = [name for name in properties if name in only] if only else properties
+    targets = [name for name in targets if not only or name in only][number - 1::shards]
     work = []
 
-    def simulated(preset, engine, share):
-        command = [root / 'build' / preset / 'property' / program, '--seed', f'{base}', '--engine', engine]
-        for name in properties if chosen.only else []:
+    def simulated(preset, engine, share, names):
+        program = 'planted_properties' if plant else 'simulated_properties'
+        command = [root / 'build' / preset / 'property' / program, '--engine', engine, '--tries', TRIES[preset]]
+        if preset == 'tsan' and plant:  # which has not all of them
+            there = subprocess.run([command[0], '--list'], capture_output=True, text=True).stdout.splitlines()
+            names = [name for name in names if name in there]
+        for name in names if only or shards > 1 else []:
             command += ['--only', name]
-        if chosen.plant:
-            command += ['--plant', chosen.plant]
-        work.append(Program(f'{BUILDS[preset]}, {engine}', command, share, environment_of(root, preset)))
+        if plant:
+            command += ['--plant', plant]
+        if names:
+            work.append(Program(f'{BUILDS[preset]}, {engine}', command, share, environment_of(root, preset), base))
 
-    if properties:
-        simulated('clang-o2', 'portfolio', 4)
-        simulated('tsan', 'portfolio', 3)
-        simulated('asan', 'portfolio', 2)
-        simulated('clang-o2', 'enumeration', 1)
+    simulated('clang-o2', 'portfolio', 4, properties)
+    simulated('tsan', 'portfolio', 3, properties)
+    simulated('asan', 'portfolio', 2, properties)
+    # What has no seed would be the same on each shard.
+    simulated('clang-o2', 'enumeration', 1, properties[number - 1::shards])
+    for index, program in enumerate(work):
+        program.seed += index * SEEDS_OF_A_PART * 100
     for target in targets:
         corpus, artifacts = place / 'corpus' / target, place / 'artifacts' / target
         for directory in (corpus, artifacts):
             directory.mkdir(parents=True, exist_ok=True)
         inputs = [corpus, *(d for d in (root / 'fuzz/corpus' / target, root / 'fuzz/regressions' / target) if d.is_dir())]
-        command = [root / 'build/fuzz/fuzz' / target, f'-artifact_prefix={artifacts}/', '-len_control=0', '-max_len=256',
-                   '-timeout=20', '-print_final_stats=1', *inputs]
-        work.append(Program(f'fuzz {target}', command, 0.5, environment_of(root, 'fuzz'), fuzzes=target))
-    state.write_text(json.dumps({'seed': int(seen['seed']) + 10_000_000}))
+        command = [root / 'build/fuzz/fuzz' / target, f'-artifact_prefix={artifacts}/', *LIBFUZZER, *inputs]
+        work.append(Program(f'fuzz {target}', command, 0.5, environment_of(root, 'fuzz'), base, fuzzes=target))
     return work
 
 
-class Hunt:
-    def __init__(self, root, place, work, chosen, screen):
-        self.root, self.place, self.work, self.screen = root, place, work, screen
-        self.seconds, self.jobs = chosen.seconds, chosen.jobs or os.cpu_count()
-        self.lock, self.findings, self.interrupted = threading.Lock(), {}, False
-        self.running, self.began = set(), time.monotonic()
-
-    def run(self):
-        self.began = time.monotonic()
-        waiting = list(self.work)
-        scale = self.seconds * min(self.jobs, len(waiting)) / sum(p.share for p in waiting)
-
-        def work():
-            while True:
-                with self.lock:
-                    if not waiting or self.interrupted:
-                        return
-                    program = waiting.pop(0)
-                self.one(program, max(1.0, program.share * scale))
-
-        threads = [threading.Thread(target=work) for _ in range(self.jobs)]
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(0.1)
-            self.screen.show(time.monotonic() - self.began, self.totals())
-        self.screen.show(time.monotonic() - self.began, self.totals(), last=True)
-
-    def one(self, program, seconds):
-        limit = [f'-max_total_time={max(1, round(seconds))}'] if program.fuzzes else ['--seconds', f'{seconds:.1f}']
-        command = [str(word) for word in [program.command[0], *limit, *program.command[1:]]]
-        begun = time.monotonic()
-        process = subprocess.Popen(command, cwd=self.root, env={**os.environ, **program.environment}, text=True,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                   errors='replace')
-        with self.lock:
-            self.running.add(process)
-        self.read(program, process.stdout)
-        program.status = process.wait()
-        program.seconds = time.monotonic() - begun
-        with self.lock:
-            self.running.discard(process)
-        if self.interrupted and program.status < 0:
-            program.status = 0
-
-    def read(self, program, lines):
-        block = None
-        for line in lines:
-            line = line.rstrip('\n')
-            program.lines = program.lines[-200:] + [line]
-            if found := re.match(r'\[\d+/\d+\] (\w+): (\d+) runs', line):
-                with self.lock:
-                    program.tests[found[1]] = int(found[2])
-                    program.runs += int(found[2])
-            elif found := re.match(r'#(\d+)\s+\w+\s.*\bft: (\d+)', line):
-                with self.lock:
-                    program.runs = int(found[1])
-                    program.growth.append((time.monotonic() - self.began, int(found[2])))
-            if line.startswith('FAILED: '):
-                block = [line]
-            elif block is not None and line.startswith('  '):
-                block.append(line)
-            elif block is not None:
-                self.found('\n'.join(block), program.name)
-                block = None
-        if block is not None:
-            self.found('\n'.join(block), program.name)
-
-    def found(self, text, by):
-        title = text.splitlines()[0].removeprefix('FAILED: ')
-        token = re.search(r'ci/repro (\S+)', text)
-        finding = Finding(title, text, token[1] if token else '', by, time.monotonic() - self.began)
-        with self.lock:
-            if finding.key() in self.findings:
-                return
-            self.findings[finding.key()] = finding
-        directory = self.place / 'findings'
-        directory.mkdir(exist_ok=True)
-        (directory / f'{finding.key()}.txt').write_text(text + '\n')
-        self.screen.say(f'found by {by}: {title}\n  ci/repro {finding.token}')
-
-    def tell_artifacts(self):
-        """A fuzz target dies of what it finds: its input becomes a token afterwards, in another process."""
-        for program in self.work:
-            if not program.fuzzes or program.status in (0, None):
-                continue
-            for artifact in sorted((self.place / 'artifacts' / program.fuzzes).glob('*')):
-                if artifact.name.startswith('slow-unit-'):
-                    continue
-                told = subprocess.run(['ci/repro', artifact, '--target', program.fuzzes], cwd=self.root, text=True,
-                                      capture_output=True, errors='replace')
-                self.read(program, told.stdout.splitlines(True))
-
-    def interrupt(self):
-        self.interrupted = True
-        for process in list(self.running):
-            process.terminate()
-
-    def totals(self):
-        with self.lock:
-            runs = sum(program.runs for program in self.work)
-            tests = {name for program in self.work for name in program.tests}
-            running = [program.name for program in self.work if program.status is None and program.lines]
-            features = sum(program.growth[-1][1] for program in self.work if program.growth)
-            return runs, len(tests), running, features, len(self.findings)
-
-    def summary(self, built):
-        return Summary(self.work, sorted(self.findings.values(), key=lambda f: f.at), built,
-                       time.monotonic() - self.began)
-
-
-@dataclasses.dataclass
-class Summary:
-    programs: list
-    findings: list
-    built: float
-    seconds: float
-
-    @property
-    def runs(self):
-        return sum(program.runs for program in self.programs)
-
-    def sentence(self):
-        tests = {name for program in self.programs for name in program.tests}
-        targets = sum(1 for program in self.programs if program.fuzzes)
-        count = len(self.findings)
-        found = 'nothing found' if not count else '1 failure found' if count == 1 else f'{count} failures found'
-        return (f'{self.runs:,} runs of {len(tests)} properties and {targets} fuzz targets in {self.seconds:.0f} s: {found}')
+def prune(root, place):
+    """Of each corpus what reaches something that nothing smaller reaches. Nothing is lost when it is interrupted."""
+    for corpus in sorted(path for path in (place / 'corpus').glob('*') if path.is_dir() and not path.name.endswith('.pruned')):
+        program = root / 'build/fuzz/fuzz' / corpus.name
+        pruned = pathlib.Path(f'{corpus}.pruned')
+        pruned.mkdir(exist_ok=True)
+        before = len(list(corpus.iterdir()))
+        done = subprocess.run([program, '-merge=1', *LIBFUZZER, pruned, corpus], capture_output=True, text=True, errors='replace',
+                              env={**os.environ, **environment_of(root, 'fuzz')})
+        if done.returncode:
+            raise Refused(f'the corpus of {corpus.name} cannot be pruned:\n{done.stderr[-2000:]}', 4)
+        old = corpus.rename(f'{corpus}.old')
+        pruned.rename(corpus)
+        for path in old.iterdir():
+            path.unlink()
+        old.rmdir()
+        print(f'ci/hunt: {corpus.name}: {len(list(corpus.iterdir()))} inputs of {before} are kept', file=sys.stderr)

@@ -1,39 +1,51 @@
-"""How far a hunt is: a bar that is redrawn on a terminal, a line now and then elsewhere."""
+"""How far a hunt is: a screen that is redrawn on a terminal, a line now and then elsewhere."""
 import shutil
 import sys
 
 
 class Screen:
-    def __init__(self, seconds, programs):
-        self.seconds, self.programs = seconds, programs
+    def __init__(self, seconds):
+        self.seconds = seconds
         self.terminal = sys.stderr.isatty()
         self.last = -10.0
-        self.drawn = False
+        self.before = (0.0, 0, 0)
+        self.drawn = 0  # lines
 
     def show(self, at, totals, last=False):
-        runs, tests, running, features, findings = totals
-        done = min(1.0, at / self.seconds)
-        words = (f'{runs:,} runs, {runs / max(at, 0.1):,.0f} a second; {tests} properties; '
-                 f'{features:,} features; {findings} found')
-        if not self.terminal:
-            if at - self.last >= 10 or last:
-                self.last = at
-                print(f'ci/hunt: {at:4.0f} s of {self.seconds:.0f}: {words}', file=sys.stderr, flush=True)
-            return
-        if at - self.last < 0.2 and not last:
+        if at - self.last < (0.25 if self.terminal else 10) and not last:
             return
         self.last = at
-        width = 24
+        then, runs, orders = self.before
+        if at - then > 5:
+            self.before = (at, totals.runs, totals.interleavings)
+        speed = totals.runs / max(at, 0.1)
+        if not self.terminal:
+            print(f'ci/hunt: {at:4.0f} s of {self.seconds:.0f}: {totals.runs:,} runs, {speed:,.0f} a second; '
+                  f'{totals.properties} properties; {totals.interleavings:,} interleavings; {totals.features:,} features; '
+                  f'{totals.findings} found', file=sys.stderr, flush=True)
+            return
+        done = min(1.0, at / self.seconds)
+        width = min(60, shutil.get_terminal_size().columns - 20)
         bar = '█' * round(width * done) + '░' * (width - round(width * done))
-        line = f'{bar} {at:3.0f}/{self.seconds:.0f} s  {words}  {", ".join(running)}'
-        print('\r\033[K' + line[:shutil.get_terminal_size().columns - 1], end='', file=sys.stderr, flush=True)
-        self.drawn = True
+        new = (totals.interleavings - orders) / max(at - then, 0.1)
+        self.draw([f'{bar} {at:4.0f} / {self.seconds:.0f} s',
+                   f'  runs           {totals.runs:>12,}   {speed:,.0f} a second',
+                   f'  interleavings  {totals.interleavings:>12,}   {new:,.0f} new a second',
+                   f'  features       {totals.features:>12,}   of {totals.targets} fuzz targets',
+                   f'  properties     {totals.properties:>12,}   now: {"; ".join(totals.running) or "none"}',
+                   f'  found          {totals.findings:>12,}'])
+
+    def draw(self, lines):
+        columns = shutil.get_terminal_size().columns - 1
+        self.clear()
+        print('\n'.join(line[:columns] for line in lines), file=sys.stderr, flush=True)
+        self.drawn = len(lines)
+
+    def clear(self):
+        if self.drawn:
+            print(f'\033[{self.drawn}A\033[J', end='', file=sys.stderr)
+        self.drawn = 0
 
     def say(self, text):
-        if self.drawn:
-            print('\r\033[K', end='', file=sys.stderr)
+        self.clear()
         print(text, file=sys.stderr, flush=True)
-
-    def close(self):
-        if self.drawn:
-            print(file=sys.stderr)

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Runs build.sh as OSS-Fuzz does, and looks at the result as OSS-Fuzz does before it takes it. Called by ci/oss-fuzz-check.
+
+    check.py SOURCE [--program FILE] [SANITIZER]...
+
+SANITIZER: address, undefined, memory, coverage; the first two unless told. --program: with this program, which is built already
+for the first of them, instead of building one: what is beside it, and how it runs, is looked at all the same.
+
+Invariants:
+  1. build.sh sees OSS-Fuzz's variables, and nothing else of this process's environment but where to find programs.
+  2. What was built is moved before it runs: it may not know where it was built.
+
+Exit codes: 0: OSS-Fuzz would take them; 1: not; 2: wrong usage.
+"""
+import argparse
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+RUNTIME = pathlib.Path('/usr/lib/llvm-19/lib')
+FLAGS = '-O1 -fno-omit-frame-pointer -gline-tables-only -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION'
+UNDEFINED = 'array-bounds,bool,builtin,enum,function,integer-divide-by-zero,null,object-size,return,returns-nonnull-attribute,' \
+            'shift,signed-integer-overflow,unreachable,vla-bound,vptr'
+COVERAGE = '-fsanitize=fuzzer-no-link'
+# The flags that OSS-Fuzz's images set, and the fewest calls of each sanitizer's runtime that its check wants to see.
+SANITIZERS = {
+    'address': (f'-fsanitize=address -fsanitize-address-use-after-scope {COVERAGE}', {'asan': (1000, None), 'ubsan': (0, 200)}),
+    'undefined': (f'-fsanitize={UNDEFINED},unsigned-integer-overflow -fno-sanitize-recover={UNDEFINED} {COVERAGE}',
+                  {'ubsan': (168, None), 'asan': (0, 0)}),
+    'memory': (f'-fsanitize=memory -fsanitize-memory-track-origins {COVERAGE}', {'msan': (1000, None), 'asan': (0, 0)}),
+    'coverage': ('-fprofile-instr-generate -fcoverage-mapping -pthread -Wl,--no-as-needed -Wl,-ldl -Wl,-lm '
+                 '-Wno-unused-command-line-argument', {'asan': (0, 0)}),
+}
+# Where the targets run there is the C library, and little else.
+THERE = re.compile(r'lib(c|m|dl|rt|pthread|resolv|gcc_s)\.so|ld-linux')
+SETTINGS = {'ASAN_OPTIONS': 'detect_leaks=0:detect_stack_use_after_return=0', 'UBSAN_OPTIONS': 'silence_unsigned_overflow=1',
+            'LLVM_PROFILE_FILE': '/dev/null', 'PATH': '/usr/bin:/bin'}
+
+
+class Bad(Exception):
+    pass
+
+
+def run(command, **options):
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors='replace', timeout=3000, **options)
+    return done.returncode, done.stdout
+
+
+def require(holds, what, output=''):
+    if not holds:
+        raise Bad(f'{what}\n{output[-4000:]}'.rstrip())
+
+
+def built(source, place, sanitizer, program):
+    """The folder that build.sh has filled."""
+    folders = {name.upper(): place / name for name in ('src', 'work', 'out')}
+    shutil.rmtree(folders['OUT'], ignore_errors=True)
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    link = folders['SRC'] / 'acairo'
+    if not link.is_symlink():
+        link.symlink_to(source)
+    shutil.copy(source / 'fuzz/oss-fuzz/build.sh', folders['SRC'])
+    # In OSS-Fuzz's images libc++ is an archive only; here both are, and the linker must not see the other one.
+    archives = place / 'archives'
+    archives.mkdir(exist_ok=True)
+    for name in ('libc++.a', 'libc++abi.a', 'libunwind.a'):
+        if not (archives / name).exists() and (RUNTIME / name).exists():
+            (archives / name).symlink_to(RUNTIME / name)
+    flags = f'{FLAGS} {SANITIZERS[sanitizer][0]}'
+    # It is a flag, or the path of an archive: one sanitizer sees the one, the others the other.
+    engine = '-fsanitize=fuzzer'
+    if sanitizer == 'undefined':
+        engine = next(RUNTIME.glob('clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a'), engine)
+    environment = {'PATH': os.environ['PATH'], 'HOME': os.environ.get('HOME', '/root'), 'CC': 'clang-19', 'CXX': 'clang++-19',
+                   'CFLAGS': flags, 'CXXFLAGS': f'{flags} -stdlib=libc++', 'LDFLAGS': f'-L{archives} -fuse-ld=lld',
+                   'LIB_FUZZING_ENGINE': str(engine), 'SANITIZER': sanitizer, 'FUZZING_ENGINE': 'libfuzzer',
+                   'FUZZING_LANGUAGE': 'c++', 'ARCHITECTURE': 'x86_64', **{name: str(path) for name, path in folders.items()}}
+    environment |= {name: value for name, value in os.environ.items() if 'CCACHE' in name or name.endswith('_LAUNCHER')}
+    if program:
+        environment['ACAIRO_FUZZ_TARGETS'] = str(program)
+    status, output = run(['bash', '-eux', folders['SRC'] / 'build.sh'], cwd=link, env=environment)
+    require(status == 0, f'build.sh ends with {status}', output)
+    moved = place / 'moved'
+    shutil.rmtree(moved, ignore_errors=True)
+    folders['OUT'].rename(moved)
+    return moved
+
+
+def targets_in(out):
+    """As OSS-Fuzz finds them: what can be executed, and has the name of the entry point in it."""
+    return sorted(path.name for path in out.iterdir() if os.access(path, os.X_OK) and path.read_bytes()[:4] == b'\x7fELF'
+                  and b'LLVMFuzzerTestOneInput' in path.read_bytes())
+
+
+def check_program(path, sanitizer, archives):
+    _, code = run(['llvm-objdump-19', '-d', '--no-show-raw-insn', path])
+    for runtime, (fewest, most) in SANITIZERS[sanitizer][1].items():
+        calls = len(re.findall(rf'callq?\s+\S+ <__{runtime}', code))
+        require(calls >= fewest, f'only {calls} calls of {runtime}: it is not compiled with the sanitizer')
+        require(most is None or calls <= most, f'{calls} calls of {runtime}: sanitizers are mixed')
+    _, needs = run(['llvm-readelf-19', '-d', path])
+    missing = [name for name in re.findall(r'NEEDED.*\[(.*)\]', needs) if not THERE.match(name)]
+    require(not archives or not missing, f'where the targets run there is no {", ".join(missing)}')
+
+
+def check_target(out, name, sanitizer, scratch):
+    for suffix in ('_seed_corpus.zip', '.dict', '.options'):
+        require((out / (name + suffix)).is_file(), f'{name}{suffix} is missing')
+    seeds = scratch / name
+    shutil.rmtree(seeds, ignore_errors=True)
+    with zipfile.ZipFile(out / f'{name}_seed_corpus.zip') as archive:
+        archive.extractall(seeds)
+    count = len(list(seeds.iterdir()))
+    require(count > 0, f'{name}: no seed in its corpus')
+    status, output = run([out / name, '-runs=0', '-timeout=25', '-rss_limit_mb=2560', f'-dict={out / name}.dict', seeds],
+                         env=SETTINGS, cwd=scratch)
+    require(status == 0, f'{name} ends with {status} over its seeds', output)
+    if sanitizer == 'coverage':
+        return count, 'coverage'
+    status, output = run([out / name, '-seed=1337', '-runs=4'], env=SETTINGS, cwd=scratch)
+    require(status == 0 and 'Done 4 runs' in output, f'{name} does not make 4 runs', output)
+    edges = re.search(r'INFO: Loaded \d+ modules?\s+\((\d+) ', output)
+    require(edges and int(edges[1]) >= 100, f'{name} has next to no coverage', output)
+    return count, f'{edges[1]} edges'
+
+
+def check(source, sanitizer, program):
+    place = source / 'build/oss-fuzz' / sanitizer
+    print(f'ci/oss-fuzz-check: {sanitizer}: building', file=sys.stderr, flush=True)
+    out = built(source, place, sanitizer, program)
+    wanted = sorted(path.stem for path in (source / 'fuzz').glob('*.cpp'))
+    found = targets_in(out)
+    require(found == wanted, f'it finds the targets {" ".join(found)} instead of {" ".join(wanted)}')
+    seen = {}
+    for name in found:
+        digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
+        if digest not in seen:
+            check_program(out / name, sanitizer, archives=not program)
+            seen[digest] = True
+        seeds, coverage = check_target(out, name, sanitizer, place)
+        print(f'ci/oss-fuzz-check: {sanitizer}: {name}: {seeds} seeds, {coverage}', file=sys.stderr, flush=True)
+    return f'{len(found)} targets'
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='ci/oss-fuzz-check', add_help=False, allow_abbrev=False)
+    parser.add_argument('source', type=pathlib.Path)
+    parser.add_argument('sanitizers', nargs='*', metavar='SANITIZER')
+    parser.add_argument('--program', type=pathlib.Path)
+    chosen = parser.parse_args()
+    for sanitizer in chosen.sanitizers:
+        if sanitizer not in SANITIZERS:
+            parser.error(f'no sanitizer "{sanitizer}": there are {", ".join(SANITIZERS)}')
+    results = {}
+    for sanitizer in chosen.sanitizers or ['address', 'undefined']:
+        try:
+            results[sanitizer] = (True, check(chosen.source.resolve(), sanitizer, chosen.program and chosen.program.resolve()))
+        except Bad as bad:
+            results[sanitizer] = (False, str(bad))
+            print(f'BAD BUILD: {sanitizer}: {bad}')
+    print('; '.join(f'{name}: {text if good else "bad build"}' for name, (good, text) in results.items()))
+    return 0 if all(good for good, _ in results.values()) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
