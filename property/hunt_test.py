@@ -213,6 +213,15 @@ def only_what_was_asked_for_runs():
     expect(status == 2 and 'nothing_of_the_kind' in text, status, text)
 
 
+def so_many_runs_are_made_of_each():
+    says_its_words = 'echo "[1/1] an_echo_comes_back: 50 runs, 5 a second, 9 interleavings"; echo "$*" >>"$SAID"\n'
+    ground = Ground({'clang-o2': says_its_words})
+    status, text, _ = ground.hunt('--runs', '50', SAID=str(ground.root / 'said'))
+    said = (ground.root / 'said').read_text().splitlines()
+    expect(status == 0 and len(said) == 2 and all('--runs 50 ' in line for line in said), status, text, said)
+    expect(any('--only an_echo_comes_back' in line for line in said) and '100 %' in text, said, text)
+
+
 def what_differs_is_hunted():
     ground = Ground({})
 
@@ -236,6 +245,6 @@ def what_differs_is_hunted():
 for test in (a_quiet_hunt_ends_green, a_failure_is_told_once_and_kept, hosted_ci_is_told_where, a_planted_hunt_ends_when_it_has_found,
              the_museum_wants_tokens_that_hold, shards_are_joined, interrupted_it_keeps_what_it_has,
              what_a_fuzzer_died_of_becomes_a_token, a_program_that_breaks_is_no_green_hunt, only_what_was_asked_for_runs,
-             what_differs_is_hunted):
+             so_many_runs_are_made_of_each, what_differs_is_hunted):
     test()
     print('passed', test.__name__)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs build.sh as OSS-Fuzz does, and looks at the result as OSS-Fuzz does before it takes it. Called by ci/oss-fuzz-check.
 
-    check.py SOURCE [--program FILE] [SANITIZER]...
+    check.py SOURCE [--program FILE] [--place DIRECTORY] [SANITIZER]...
 
 SANITIZER: address, undefined, memory, coverage; the first two unless told. --program: with this program, which is built already
-for the first of them, instead of building one: what is beside it, and how it runs, is looked at all the same.
+for the first of them, instead of building one: what is beside it, and how it runs, is looked at all the same. --place: where it
+builds, instead of SOURCE/build/oss-fuzz.
 
 Invariants:
   1. build.sh sees OSS-Fuzz's variables, and nothing else of this process's environment but where to find programs.
@@ -99,7 +100,7 @@ def targets_in(out):
                   and b'LLVMFuzzerTestOneInput' in path.read_bytes())
 
 
-def check_program(path, sanitizer, archives):
+def check_program(path, sanitizer):
     _, code = run(['llvm-objdump-19', '-d', '--no-show-raw-insn', path])
     for runtime, (fewest, most) in SANITIZERS[sanitizer][1].items():
         calls = len(re.findall(rf'callq?\s+\S+ <__{runtime}', code))
@@ -107,7 +108,7 @@ def check_program(path, sanitizer, archives):
         require(most is None or calls <= most, f'{calls} calls of {runtime}: sanitizers are mixed')
     _, needs = run(['llvm-readelf-19', '-d', path])
     missing = [name for name in re.findall(r'NEEDED.*\[(.*)\]', needs) if not THERE.match(name)]
-    require(not archives or not missing, f'where the targets run there is no {", ".join(missing)}')
+    require(not missing, f'where the targets run there is no {", ".join(missing)}')
 
 
 def check_target(out, name, sanitizer, scratch):
@@ -131,8 +132,7 @@ def check_target(out, name, sanitizer, scratch):
     return count, f'{edges[1]} edges'
 
 
-def check(source, sanitizer, program):
-    place = source / 'build/oss-fuzz' / sanitizer
+def check(source, place, sanitizer, program):
     print(f'ci/oss-fuzz-check: {sanitizer}: building', file=sys.stderr, flush=True)
     out = built(source, place, sanitizer, program)
     wanted = sorted(path.stem for path in (source / 'fuzz').glob('*.cpp'))
@@ -142,7 +142,8 @@ def check(source, sanitizer, program):
     for name in found:
         digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
         if digest not in seen:
-            check_program(out / name, sanitizer, archives=not program)
+            if not program:
+                check_program(out / name, sanitizer)
             seen[digest] = True
         seeds, coverage = check_target(out, name, sanitizer, place)
         print(f'ci/oss-fuzz-check: {sanitizer}: {name}: {seeds} seeds, {coverage}', file=sys.stderr, flush=True)
@@ -154,14 +155,17 @@ def main():
     parser.add_argument('source', type=pathlib.Path)
     parser.add_argument('sanitizers', nargs='*', metavar='SANITIZER')
     parser.add_argument('--program', type=pathlib.Path)
+    parser.add_argument('--place', type=pathlib.Path)
     chosen = parser.parse_args()
     for sanitizer in chosen.sanitizers:
         if sanitizer not in SANITIZERS:
             parser.error(f'no sanitizer "{sanitizer}": there are {", ".join(SANITIZERS)}')
+    source = chosen.source.resolve()
+    place = (chosen.place or source / 'build/oss-fuzz').resolve()
     results = {}
     for sanitizer in chosen.sanitizers or ['address', 'undefined']:
         try:
-            results[sanitizer] = (True, check(chosen.source.resolve(), sanitizer, chosen.program and chosen.program.resolve()))
+            results[sanitizer] = (True, check(source, place / sanitizer, sanitizer, chosen.program and chosen.program.resolve()))
         except Bad as bad:
             results[sanitizer] = (False, str(bad))
             print(f'BAD BUILD: {sanitizer}: {bad}')

@@ -27,6 +27,7 @@ def shard(text):
 def arguments():
     parser = argparse.ArgumentParser(prog='ci/hunt', add_help=False, allow_abbrev=False)
     parser.add_argument('--seconds', type=float, default=60)
+    parser.add_argument('--runs', type=int, default=0)
     parser.add_argument('--only', action='append', default=[])
     parser.add_argument('--changed')
     parser.add_argument('--jobs', type=int, default=0)
@@ -41,6 +42,8 @@ def arguments():
     chosen = parser.parse_args()
     if chosen.seconds <= 0:
         parser.error(f'--seconds is {chosen.seconds:g}: it must be positive')
+    if chosen.runs < 0 or (chosen.runs and (chosen.plant or chosen.museum)):
+        parser.error(f'--runs {chosen.runs}: it is a number of runs of the core as it is')
     return chosen
 
 
@@ -52,12 +55,12 @@ def hunt(chosen, place):
             print(f'nothing that is hunted differs from {chosen.changed}: nothing found')
             return None
         chosen.only += names or []
-    programs.build(ROOT, programs.needed(bool(chosen.plant)))
+    programs.build(ROOT, programs.needed(bool(chosen.plant), chosen.runs))
     if chosen.prune:
         programs.prune(ROOT, place)
-    work = programs.plan(ROOT, place, chosen.only, chosen.seed, chosen.plant, chosen.shard)
+    work = programs.plan(ROOT, place, chosen.only, chosen.seed, chosen.plant, chosen.shard, chosen.runs)
     built = time.monotonic() - begun
-    screen = Screen(chosen.seconds)
+    screen = Screen(chosen.seconds, chosen.runs * len(work))
     search = Hunt(ROOT, place, work, chosen.seconds, chosen.jobs, screen, first=chosen.first or bool(chosen.plant))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: search.interrupt())

@@ -40,6 +40,7 @@ class Program:
     status: int | None = None  # the worst of its parts'
     seconds: float = 0
     found: int = 0  # failures
+    most: int = 0  # runs of its property; else it has a share of the time
 
     @property
     def broken(self):
@@ -78,7 +79,9 @@ def build(root, wanted):
                     raise Refused(f'{preset} cannot be built:\n' + log.read_text()[-3000:], 4)
 
 
-def needed(planted):
+def needed(planted, runs=0):
+    if runs:
+        return {'clang-o2': ['simulated_properties']}
     target = 'planted_properties' if planted else 'simulated_properties'
     wanted = {preset: [target] for preset in BUILDS}
     return wanted if planted else {**wanted, 'fuzz': ['fuzz_targets', 'simulated_properties']}
@@ -124,8 +127,8 @@ def first_seed(place, text):
     return seed
 
 
-def plan(root, place, only=(), seed=None, plant='', shard=(1, 1)):
-    """The programs and the share of the time that each gets. Of shards, each has seeds and fuzz targets of its own."""
+def plan(root, place, only=(), seed=None, plant='', shard=(1, 1), runs=0):
+    """The programs and the share of the time that each gets, or how many runs. Of shards, each has seeds and fuzz targets of its own."""
     properties, _ = listed(root, bool(plant))
     targets = [] if plant else sorted(p.stem for p in (root / 'fuzz').glob('*.cpp'))
     for name in only:
@@ -135,6 +138,10 @@ def plan(root, place, only=(), seed=None, plant='', shard=(1, 1)):
     base = first_seed(place, seed) + (number - 1) * SEEDS_OF_A_SHARD
     properties = [name for name in properties if name in only] if only else properties
     targets = [name for name in targets if not only or name in only][number - 1::shards]
+    if runs:
+        tool, environment = root / 'build/clang-o2/property/simulated_properties', environment_of(root, 'clang-o2')
+        return [Program(name, [tool, '--only', name, '--tries', TRIES['clang-o2']], 1, environment, base, most=runs)
+                for name in properties[number - 1::shards]]
     work = []
 
     def simulated(preset, engine, share, names):

@@ -115,6 +115,7 @@ def history_table(history):
 
 def chart(lines, relative):
     """`lines`: (name, [(seconds, value)]). Relative: each as a part of its own last value, over the time since it began."""
+    lines = sorted(lines, key=lambda line: -line[1][-1][1])[:len(COLOURS)]
     width, left, right, bottom = 640, 52, 200, 24
     height = max(240, 30 + 17 * len(lines))
     starts = {name: points[0][0] if relative else 0 for name, points in lines}
@@ -126,7 +127,7 @@ def chart(lines, relative):
         label = f'{100 * part:.0f} %' if relative else short(top * part)
         out.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="var(--line)"/>'
                    f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
-    for number, (name, points) in enumerate(sorted(lines, key=lambda line: -line[1][-1][1])):
+    for number, (name, points) in enumerate(lines):
         scale = points[-1][1] or 1 if relative else top
         colour = COLOURS[number % len(COLOURS)]
         path = ' '.join(f'{left + (width - left - right) * (at - starts[name]) / longest:.1f},'

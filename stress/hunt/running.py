@@ -15,7 +15,7 @@ import time
 from findings import Finding, finding_of
 from programs import BUILDS, SEEDS_OF_A_PART, environment_of
 
-ROUNDS = (1, 2, 4)
+ROUNDS = (1, 3, 9)
 
 
 class Hunt:
@@ -30,6 +30,8 @@ class Hunt:
         self.earlier()
         deadline = self.began + self.seconds
         waiting = [(program, program.share * part / sum(ROUNDS)) for part in ROUNDS for program in self.work if not program.fuzzes]
+        if any(program.most for program in self.work):
+            waiting = [(program, 1) for program in self.work]
         # A fuzzer goes on by itself, and starts slowly: it has all of its time at once.
         last_round = len(waiting) - sum(1 for program in self.work if not program.fuzzes)
         waiting[last_round:last_round] = [(program, program.share) for program in self.work if program.fuzzes]
@@ -65,6 +67,8 @@ class Hunt:
     def one(self, program, seconds):
         if program.fuzzes:
             limit = [f'-max_total_time={max(1, round(seconds))}']
+        elif program.most:
+            limit = ['--runs', program.most, '--seconds', 10**6, '--seed', program.seed]
         else:
             limit = ['--seconds', f'{seconds:.1f}', '--seed', program.seed + program.parts * SEEDS_OF_A_PART]
         program.parts += 1
