@@ -116,6 +116,12 @@ def a_failure_is_told_once_and_kept():
     place = result['locations'][0]['physicalLocation']
     expect(place['artifactLocation']['uri'] == 'core/acairo/tcp.cpp' and place['region']['startLine'] == 84, place)
 
+    _, _, files = hunt({'tsan': LOUD.replace('deadlock', 'failed: the echo is what was sent')})
+    required = json.loads(files['findings.sarif'])['runs'][0]['results'][0]
+    place = required['locations'][0]['physicalLocation']
+    expect(required['ruleId'] == 'requirement' and place['artifactLocation']['uri'] == 'property/properties/an_echo_comes_back.cpp' and
+           place['region']['startLine'] == 34, required)
+
     # The next hunt knows it, whatever that finds itself; and forgets it when it no longer fails.
     for preset in ('tsan', 'asan'):
         script(ground.root / 'build' / preset / 'property/simulated_properties', LISTING + SILENT_REPRO + QUIET)
@@ -213,6 +219,20 @@ def only_what_was_asked_for_runs():
     expect(status == 2 and 'nothing_of_the_kind' in text, status, text)
 
 
+def corpora_are_pruned():
+    keeps_one = 'case " $* " in *" -merge=1 "*) for word; do before=$last last=$word; done; cp "$last/a" "$before"; exit ${MERGED-0} ;; esac\n'
+    ground = Ground({}, fuzzer=keeps_one + FUZZER)
+    corpus = ground.root / 'build/hunt/corpus/partial_reads'
+    for status in ('1', '0'):
+        corpus.mkdir(parents=True, exist_ok=True)
+        for name in 'abc':
+            (corpus / name).write_text(name)
+        ended, text, files = ground.hunt('--prune', '--only', 'partial_reads', MERGED=status)
+        kept = sorted(name for name in files if name.startswith('corpus/partial_reads/'))
+        wanted = 'abc' if status == '1' else 'a'
+        expect(ended == (4 if status == '1' else 0) and kept == [f'corpus/partial_reads/{name}' for name in wanted], ended, text, kept)
+
+
 def so_many_runs_are_made_of_each():
     says_its_words = 'echo "[1/1] an_echo_comes_back: 50 runs, 5 a second, 9 interleavings"; echo "$*" >>"$SAID"\n'
     ground = Ground({'clang-o2': says_its_words})
@@ -245,6 +265,6 @@ def what_differs_is_hunted():
 for test in (a_quiet_hunt_ends_green, a_failure_is_told_once_and_kept, hosted_ci_is_told_where, a_planted_hunt_ends_when_it_has_found,
              the_museum_wants_tokens_that_hold, shards_are_joined, interrupted_it_keeps_what_it_has,
              what_a_fuzzer_died_of_becomes_a_token, a_program_that_breaks_is_no_green_hunt, only_what_was_asked_for_runs,
-             so_many_runs_are_made_of_each, what_differs_is_hunted):
+             corpora_are_pruned, so_many_runs_are_made_of_each, what_differs_is_hunted):
     test()
     print('passed', test.__name__)

@@ -59,7 +59,10 @@ class Finding:
         return frames
 
     def place(self, root):
-        """Where the failing run came to its end; its property's file where the story does not tell."""
+        """Where the failing run came to its end: of what a property requires, its own last line; its file where no story tells."""
+        own = re.findall(rf'\b{self.test}\.cpp:(\d+)', self.text)
+        if own and self.rule == 'requirement':
+            return path_of(root, f'{self.test}.cpp') or f'property/properties/{self.test}.cpp', int(own[-1])
         if frames := self.frames(root):
             return frames[-1][:2]
         for path in (f'property/properties/{self.test}.cpp', f'fuzz/{self.by.removeprefix("fuzz ")}.cpp'):

@@ -185,9 +185,11 @@ def prune(root, place):
                               env={**os.environ, **environment_of(root, 'fuzz')})
         if done.returncode:
             raise Refused(f'the corpus of {corpus.name} cannot be pruned:\n{done.stderr[-2000:]}', 4)
-        old = corpus.rename(f'{corpus}.old')
-        pruned.rename(corpus)
-        for path in old.iterdir():
-            path.unlink()
-        old.rmdir()
-        print(f'ci/hunt: {corpus.name}: {len(list(corpus.iterdir()))} inputs of {before} are kept', file=sys.stderr)
+        kept = {path.name for path in pruned.iterdir()}
+        for name in kept:
+            (pruned / name).replace(corpus / name)
+        pruned.rmdir()
+        for path in corpus.iterdir():
+            if path.name not in kept:
+                path.unlink()
+        print(f'ci/hunt: {corpus.name}: {len(kept)} inputs of {before} are kept', file=sys.stderr)
