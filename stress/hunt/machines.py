@@ -80,7 +80,7 @@ def markdown(root, summary):
         lines += [f'<details><summary><b>{finding.title.replace("<", "&lt;")}</b> at {path}:{line}</summary>\n',
                   f'```sh\nci/repro {finding.token}\n```\n', f'```\n{finding.text}\n```\n', '</details>\n']
     lines += ['| program | runs | interleavings | features | seconds |', '|---|---:|---:|---:|---:|']
-    lines += [f'| {p.name} | {p.runs:,} | {p.interleavings or "":,} | {p.growth[-1][1] if p.growth else ""} | {p.seconds:.0f} |'
-              if p.interleavings else f'| {p.name} | {p.runs:,} | | {p.growth[-1][1] if p.growth else ""} | {p.seconds:.0f} |'
-              for p in summary.programs]
+    for p in summary.programs:
+        orders, features = f'{p.interleavings:,}' if p.orders else '', f'{p.growth[-1][1]:,}' if p.growth else ''
+        lines.append(f'| {p.name} | {p.runs:,} | {orders} | {features} | {p.seconds:.0f} |')
     return '\n'.join(lines) + '\n'
