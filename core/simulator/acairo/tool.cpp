@@ -10,6 +10,7 @@
 #include <acairo/timeline.hpp>
 #include <acairo/token.hpp>
 #include <acairo/tool.hpp>
+#include <acairo/workload.hpp>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -29,6 +30,7 @@ struct Orders {
     std::string seed = "1";
     std::uint64_t tries = 3000;
     std::string engine = "portfolio";
+    std::vector<std::uint64_t> workload;
     Enumeration::Bounds bounds{.preemptions = 2, .faults = 0};
     bool list = false;
     std::string token;
@@ -76,7 +78,12 @@ Found told(Batch batch) {
 }
 
 Found by_seed(const Property& property, std::uint64_t first, const Orders& orders, std::chrono::nanoseconds until) {
-    return told(run_batch(property, strategy_of(orders.engine), first, orders.runs, until));
+    Strategy strategy = strategy_of(orders.engine);
+    if (!orders.workload.empty())
+        strategy = [&orders, made = std::move(strategy)](std::uint64_t seed) {
+            return std::make_unique<Workload>(made(seed), orders.workload);
+        };
+    return told(run_batch(property, strategy, first, orders.runs, until));
 }
 
 Found by_faults(const Property& property, const Orders& orders) {
@@ -263,6 +270,10 @@ int tool(int argc, char** argv) {
     app.add_option("--engine", orders.engine, "Where choices come from; enumeration: every run within the bounds")
         ->capture_default_str()
         ->check(CLI::IsMember(engines));
+    app.add_option(
+           "--workload", orders.workload,
+           "The first choices of a property's own, with commas between: what it did elsewhere. Not of an enumeration")
+        ->delimiter(',');
     app.add_option("--preemptions", orders.bounds.preemptions,
                    "Of an enumeration: switches away from a thread that runs")
         ->capture_default_str();

@@ -1,6 +1,7 @@
 // The command line of a program that holds properties: it searches for a run that fails, and replays one.
 //
 //     PROGRAM [--only NAME] [--seconds N] [--runs N] [--seed TEXT] [--reach]  searches
+//     PROGRAM --only NAME --workload N,N,... ...                       with a workload that was chosen elsewhere
 //     PROGRAM [--only NAME] --each-fault [--schedules N]               one run for each single fault that there can be
 //     PROGRAM --engine NAME ...                                        by one strategy (see strategy.hpp) instead of all in turn
 //     PROGRAM --engine enumeration [--preemptions N] [--faults N] ...  searches all runs with so few switches and faults
