@@ -15,10 +15,12 @@
 namespace stress {
 namespace {
 
-constexpr int patience = 60'000;          // milliseconds
-constexpr std::uint32_t message = 27;     // what the server's handlers read at a time, see server.hpp
-constexpr std::uint32_t echoes = 5;       // of one peer
-constexpr std::uint32_t flood = 200'000;  // bytes of one peer
+constexpr int patience = 60'000;       // milliseconds
+constexpr std::uint32_t message = 27;  // what the server's handlers read at a time, see server.hpp
+constexpr std::uint32_t echoes = 5;    // of one peer
+// Bytes of one peer; of a few of them more than the buffers hold.
+constexpr std::uint32_t flood = 10'000;
+constexpr std::uint32_t great_flood = 500'000;
 
 char byte_at(std::uint32_t place) { return static_cast<char>('a' + place % 23); }
 
@@ -36,6 +38,7 @@ struct Peer {
     std::uint32_t sent = 0;
     std::uint32_t received = 0;  // without the greeting
     std::uint32_t resets_at = 0;
+    std::uint32_t flood = 0;
 };
 
 class Crowd {
@@ -102,6 +105,7 @@ private:
             if (order.manners & (1u << i)) manners.push_back(static_cast<Manner>(i));
         for (Peer& peer : peers_) {
             peer.manner = manners[random() % manners.size()];
+            peer.flood = random() % 64 == 0 ? great_flood : flood;
             peer.resets_at = static_cast<std::uint32_t>(random() % (message * 3));
         }
     }
@@ -187,7 +191,7 @@ private:
             case Manner::half_closes: return true;
             case Manner::resets: return true;
             case Manner::floods:
-            case Manner::never_reads: return peer.sent < flood;
+            case Manner::never_reads: return peer.sent < peer.flood;
             case Manner::is_silent: return false;
         }
         return false;
@@ -205,7 +209,7 @@ private:
             case Manner::stalls: size = message / 2 - peer.sent; break;
             case Manner::resets: size = std::min(size, peer.resets_at - peer.sent); break;
             case Manner::floods:
-            case Manner::never_reads: size = std::min(flood - peer.sent, 4096u); break;
+            case Manner::never_reads: size = std::min(peer.flood - peer.sent, 4096u); break;
             case Manner::echoes:
             case Manner::half_closes:
             case Manner::is_silent: break;
