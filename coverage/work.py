@@ -1,0 +1,147 @@
+"""The instrumented build, everything that runs in it, and what llvm-cov says of the profiles that it leaves.
+
+Each group of programs writes profiles of its own, so that it can be told what only one of them reaches. A program's children share
+its file: the runtime merges what each of them adds.
+"""
+import concurrent.futures
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+GROUPS = {
+    'tests': 'ordinary tests and plain/', 'scripted': 'tests over scripted system calls', 'simulated': 'properties in the simulated world',
+    'faults': 'properties with each single fault', 'fuzz': 'inputs of the fuzz targets', 'real': 'properties with real threads'}
+TESTS = ('property_tests', 'plain_tests', 'stack_tests', 'count_tests', 'simulator/simulator_tests', 'fidelity/fidelity_tests')
+
+
+class Failed(Exception):
+    """Something else than coverage is wrong."""
+
+
+@dataclasses.dataclass
+class Run:
+    group: str
+    name: str
+    command: list
+    environment: dict = dataclasses.field(default_factory=dict)
+
+
+def say(text):
+    print(f'[{time.monotonic() - say.begun:4.0f} s] {text}', file=sys.stderr, flush=True)
+
+
+say.begun = time.monotonic()
+
+
+def build(root, place):
+    place.mkdir(parents=True, exist_ok=True)
+    say('building (some minutes)')
+    targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', 'real_properties', 'fuzz_targets',
+               *(pathlib.PurePath(t).name for t in TESTS), 'simulated_handler']
+    log = place / 'build.log'
+    with log.open('w') as out:
+        subprocess.run(['cmake', '--preset', 'coverage'], cwd=root, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        with subprocess.Popen(['cmake', '--build', '--preset', 'coverage', '-j', str(os.cpu_count()), '--target', *targets], cwd=root,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as ninja:
+            last = time.monotonic()
+            for line in ninja.stdout:
+                out.write(line)
+                if time.monotonic() - last > 15 and line.startswith('['):
+                    last = time.monotonic()
+                    say(line.rstrip()[:120])
+    if ninja.returncode:
+        raise Failed(f'the build failed: see {log}\n' + log.read_text()[-3000:])
+
+
+def runs_of(root, build):
+    """Everything that is run, by group."""
+    python = [sys.executable, '-B']
+    property_ = build / 'property'
+    simulated = property_ / 'simulated_properties'
+    listed = subprocess.run([simulated, '--list'], capture_output=True, text=True).stdout.split('\n')
+    properties = [p.stem for p in sorted((root / 'property/properties').glob('*.cpp'))]
+    yield Run('scripted', 'scripted_tests', [property_ / 'scripted_tests', '--gtest_brief=1'])
+    for test in TESTS:
+        yield Run('tests', pathlib.PurePath(test).name, [property_ / test, '--gtest_brief=1'], {'RC_PARAMS': 'seed=1 max_success=200'})
+    yield Run('tests', 'example_test.py', [*python, root / 'property/drivers/example_test.py', build / 'core/examples/simulated_handler'])
+    for name in properties:
+        yield Run('simulated', name, [simulated, '--only', name, '--seconds', '100000', '--seed', '1', '--runs', '2000'])
+        yield Run('simulated', f'{name}, by RapidCheck', [property_ / 'simulated_rapidcheck_properties', '--gtest_brief=1',
+                                                          f'--gtest_filter=*/{name}'], {'RC_PARAMS': 'seed=1'})
+        if '.one_fault = true' in (root / f'property/properties/{name}.cpp').read_text():
+            yield Run('faults', name, [simulated, '--only', name, '--each-fault'])
+    for name in (p.stem for p in sorted((root / 'fuzz').glob('*.cpp'))):
+        inputs = [d for d in (root / 'fuzz/corpus' / name, root / 'fuzz/regressions' / name) if d.is_dir()]
+        yield Run('fuzz', name, [build / 'fuzz/fuzz_targets', f'--target={name}', *inputs])
+    for shard in range(4):
+        yield Run('real', f'real_properties, part {shard + 1} of 4', [property_ / 'real_properties', '--gtest_brief=1'],
+                  {'GTEST_TOTAL_SHARDS': '4', 'GTEST_SHARD_INDEX': str(shard)})
+    unknown = set(properties) - set(listed)
+    if unknown:
+        raise Failed(f'these files of property/properties register no property of their name: {", ".join(sorted(unknown))}')
+
+
+def run_all(root, place, runs):
+    """Everything once, as many at once as there are processors. The ones that failed, with what they said."""
+    profiles = place / 'profiles'
+    for old in profiles.glob('*/*') if profiles.exists() else ():
+        old.unlink()
+    for group in GROUPS:
+        (profiles / group).mkdir(parents=True, exist_ok=True)
+    done, last, failed = 0, time.monotonic(), []
+
+    def start(run):
+        environment = {**os.environ, **run.environment, 'LLVM_PROFILE_FILE': str(profiles / run.group / '%4m.profraw')}
+        begun = time.monotonic()
+        try:
+            ended = subprocess.run(run.command, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, timeout=900)
+            status, text = ended.returncode, ended.stdout.decode(errors='replace')
+        except subprocess.TimeoutExpired:
+            status, text = 'a time-out', ''
+        return run, status, text, time.monotonic() - begun
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, (place / 'runs.log').open('w') as log:
+        for future in concurrent.futures.as_completed([pool.submit(start, run) for run in runs]):
+            run, status, text, seconds = future.result()
+            done += 1
+            log.write(f'{seconds:6.1f} s {run.group} {run.name}: {status}\n{text}\n')
+            log.flush()
+            if status:
+                failed.append(f'{run.group}: {run.name} ended with {status}:\n' + '\n'.join(text.split('\n')[-25:]))
+                say(f'FAILED: {run.group}: {run.name}')
+            if time.monotonic() - last > 5 or done == len(runs):
+                last = time.monotonic()
+                say(f'{done} of {len(runs)} run; the last: {run.group}: {run.name}')
+    return failed
+
+
+def check(command, **arguments):
+    ended = subprocess.run(command, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, **arguments)
+    if ended.returncode:
+        raise Failed(f'{command[0]} failed: ' + ended.stderr.decode(errors='replace')[-2000:])
+
+
+def export(root, place, group, programs):
+    """llvm-cov's JSON of one group's profiles, or of all."""
+    profiles = sorted((place / 'profiles').glob(f'{group or "*"}/*.profraw'))
+    merged, exported = place / f'{group or "all"}.profdata', place / f'{group or "all"}.json'
+    check(['llvm-profdata-19', 'merge', '-sparse', '-o', merged, *profiles])
+    first, *others = programs
+    with exported.open('w') as out:
+        check(['llvm-cov-19', 'export', '-format=text', f'-num-threads={os.cpu_count()}', f'-instr-profile={merged}', first,
+               *(f'-object={one}' for one in others), root / 'core/acairo', root / 'core/linux', root / 'core/simulator'], stdout=out)
+    return exported
+
+
+def programs_of(runs):
+    """The instrumented ones that run, by group."""
+    found = {}
+    for run in runs:
+        program = next(p for p in run.command if isinstance(p, pathlib.Path) and not re.search(r'\.py$', p.name))
+        found.setdefault(run.group, {})[program] = None
+    return {group: list(those) for group, those in found.items()}
