@@ -31,6 +31,7 @@ struct TCPListenerStoppedError : std::exception {
 
 // The peer ended the stream before read(n) had its n bytes.
 struct EndOfStream : std::exception {
+    // With what arrived before the end, which is not null.
     explicit EndOfStream(std::shared_ptr<const std::vector<char>> received) noexcept : received_(std::move(received)) {}
     const char* what() const noexcept override { return "acairo: the peer ended the stream before all bytes came"; }
     // What arrived before the end. It is no longer in the stream.

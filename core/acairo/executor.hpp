@@ -11,6 +11,7 @@
 
 namespace acairo::inline ACAIRO_WORLD {
 
+// How many threads an executor has, and how it treats its tasks.
 struct ExecutorConfiguration {
     // Threads that run tasks; at least 1.
     int workers = static_cast<int>(platform::thread::hardware_concurrency());

@@ -14,10 +14,12 @@
 
 namespace acairo::inline ACAIRO_WORLD {
 
+// What holds for all operations of a stream.
 struct TCPStreamConfiguration {
-    // How long one operation may take, from its first wait on; 0: as long as it likes. When the time is over it throws
+    // How long one read may take, from its first wait on; 0: as long as it likes. When the time is over it throws
     // TimedOut, and the stream stays usable.
     std::chrono::nanoseconds read_timeout{0};
+    // The same for one write or connect.
     std::chrono::nanoseconds write_timeout{0};
     // TCP_NODELAY: send what there is without waiting for more.
     bool no_delay = true;

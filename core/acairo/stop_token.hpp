@@ -79,8 +79,11 @@ private:
 // Requests a stop. Copies share one state.
 class StopSource {
 public:
+    // Of a state of its own. Throws std::bad_alloc.
     StopSource() { state_->sources = alive_; }
+    // A token that observes this source and its copies.
     [[nodiscard]] StopToken get_token() const noexcept { return StopToken(state_); }
+    // As StopToken::stop_requested().
     [[nodiscard]] bool stop_requested() const noexcept { return state_ && state_->is_requested(); }
     // True when this call made the request: exactly one does. Runs the callbacks on this thread; never resumes a
     // coroutine on this thread's stack.
@@ -98,6 +101,7 @@ private:
 // Runs `callback` when a stop is requested, see invariants 1 and 2. The callback must not throw.
 template <class Callback> class StopCallback final : detail::Message {
 public:
+    // Runs it at once when the stop was requested before.
     template <class C> requires std::constructible_from<Callback, C> StopCallback(StopToken token, C&& callback)
         : callback_(std::forward<C>(callback)), state_(std::move(token.state_)) {
         if (!state_ || state_->subscribe(*this)) return;
@@ -114,6 +118,7 @@ private:
     Callback callback_;
     std::shared_ptr<detail::StopState> state_;
 };
+// StopCallback callback(token, [] { ... }): the type is that of the callable.
 template <class Callback> StopCallback(StopToken, Callback) -> StopCallback<Callback>;
 
 }  // namespace acairo::inline ACAIRO_WORLD

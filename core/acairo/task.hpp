@@ -221,6 +221,7 @@ template <class A> using TaskFor = Task<AwaitResult<A>>;
 template <class T> class [[nodiscard]] Task {
 public:
     using promise_type = detail::Promise<T>;
+    // What awaiting it gives.
     using value_type = T;
 
     Task() = default;

@@ -10,6 +10,7 @@
 
 namespace acairo::inline ACAIRO_WORLD {
 
+// A connected socket.
 class TCPStream : detail::Stream {
 public:
     // A connection to `address`, a text as for TCPListener::bind. Throws std::invalid_argument at once when it is none.
@@ -48,8 +49,9 @@ public:
         if (Socket::close() && opened()) endpoint->leave();
     }
 
-    // "127.0.0.1:8080", "[::1]:8080". Throw std::system_error (getsockname, getpeername).
+    // "127.0.0.1:8080", "[::1]:8080". Throws std::system_error (getsockname).
     std::string local_address() const { return address_by(platform::getsockname, "getsockname"); }
+    // The same of the other end. Throws std::system_error (getpeername).
     std::string peer_address() const { return address_by(platform::getpeername, "getpeername"); }
     // How many bytes the kernel has taken. Exact when no write is in progress.
     std::uint64_t bytes_sent() const noexcept { return Stream::bytes_sent.load(std::memory_order_relaxed); }
@@ -125,6 +127,7 @@ struct [[nodiscard]] Accept final : Operation {
 
 }  // namespace detail
 
+// What holds for a listener and the streams that it accepts.
 struct TCPListenerConfiguration {
     // For each accepted stream.
     TCPStreamConfiguration stream{};
@@ -135,6 +138,7 @@ struct TCPListenerConfiguration {
 };
 static_assert(std::is_trivially_destructible_v<TCPListenerConfiguration>);
 
+// A socket that accepts connections.
 class TCPListener : detail::Pinned {
 public:
     // Throws std::invalid_argument for a configuration that cannot be.

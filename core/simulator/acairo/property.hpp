@@ -41,6 +41,7 @@ public:
     virtual void sometimes(bool holds, const char* path) = 0;
 };
 
+// A body with a name, in the list of the program's properties.
 struct Property {
     // Registers itself: lives until the program ends.
     Property(const char* its_name, void (*its_body)(Trial&), simulator::Climate its_climate = {},
@@ -64,11 +65,11 @@ struct Property {
         return place;
     }
 
-    const char* const name;  // a sentence, with underscores
-    void (*const body)(Trial&);
-    const simulator::Climate climate;
-    const Paths paths;
-    const Property* const next;
+    const char* const name;            // a sentence, with underscores
+    void (*const body)(Trial&);        // what must hold
+    const simulator::Climate climate;  // what its runs may have at worst
+    const Paths paths;                 // those of which any run must reach each
+    const Property* const next;        // the one that was registered before; null: none
     // The one that was registered last: the head of a list.
     static inline const Property* first = nullptr;
 };
