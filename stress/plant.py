@@ -96,35 +96,62 @@ def place_of(text, kind, old, bug, file):
     return begin + len(around[0]), begin + len(around[0]) + len(around[1])
 
 
-def planted(text, file, edits):
-    """`text` with the edits, which are (number, bug, kind, old, new); a place may be inside another one."""
-    places = {}
-    for number, bug, kind, old, new in edits:
-        begin, end = place_of(text, kind, old, bug, file)
-        places.setdefault((begin, -end, kind == 'expression'), []).append((number, bug, new))
+def nested(text, file, places, choice):
+    """`text` with a choice in each of the places, which are (begin, -end, rank): [what can be chosen]; one may be inside another."""
     spans = sorted(places)  # a place comes before those inside it
 
     def inside(begin, end):
         result = ''
         while spans and spans[0][0] < end:
-            first, minus_last, is_expression = span = spans.pop(0)
+            first, minus_last, _ = span = spans.pop(0)
             if -minus_last > end or first < begin:
-                names = ' and '.join(sorted({bug.name for _, bug, _ in places[span]}))
+                names = ' and '.join(sorted({one.name for one in places[span]}))
                 raise SystemExit(f'{file}: the place of {names} overlaps that of another bug: make the lines equal, or put one inside the other')
             result += text[begin:first]
-            old = inside(first, -minus_last)
-            choice = old if is_expression else f'{{\n{old}\n}}'
-            for number, _, new in reversed(places[span]):
-                if is_expression:
-                    choice = f'(::acairo_planted_bug == {number} ? ({new}) : ({choice}))'
-                else:
-                    choice = f'if (::acairo_planted_bug == {number}) {{\n{new}\n}} else {choice}'
-            # Braces around all of it: the place may be all that an `if` of the core governs.
-            result += choice if is_expression else f'{{ {choice} }}'
+            result += choice(span, inside(first, -minus_last), places[span])
             begin = -minus_last
         return result + text[begin:end]
 
     return inside(0, len(text))
+
+
+class Edit:
+    def __init__(self, number, bug, new):
+        self.number, self.name, self.new = number, bug.name, new
+
+
+def chosen(span, old, edits):
+    is_expression = span[2]
+    choice = old if is_expression else f'{{\n{old}\n}}'
+    for edit in reversed(edits):
+        if is_expression:
+            choice = f'(::acairo_planted_bug == {edit.number} ? ({edit.new}) : ({choice}))'
+        else:
+            choice = f'if (::acairo_planted_bug == {edit.number}) {{\n{edit.new}\n}} else {choice}'
+    # Braces around all of it: the place may be all that an `if` of the core governs.
+    return choice if is_expression else f'{{ {choice} }}'
+
+
+def planted(text, file, edits):
+    """`text` with the edits, which are (number, bug, kind, old, new)."""
+    places = {}
+    for number, bug, kind, old, new in edits:
+        begin, end = place_of(text, kind, old, bug, file)
+        places.setdefault((begin, -end, kind == 'expression'), []).append(Edit(number, bug, new))
+    return nested(text, file, places, chosen)
+
+
+def headed(text):
+    return re.sub(r'^(?=#include|#pragma once)', '#include "planted.hpp"\n', text, count=1, flags=re.MULTILINE)
+
+
+PLANTED = '// The bug that is chosen; 0: none.\n#pragma once\nextern int acairo_planted_bug;\n'
+
+
+def registered(rows):
+    return ('#include <acairo/planted.hpp>\n#include <acairo/plants.hpp>\n\nint acairo_planted_bug = 0;\n\n'
+            'namespace {\n\nconst acairo::simulator::Plant plants[] = {\n' + rows +
+            '};\nconst acairo::simulator::Plants registered{plants, &acairo_planted_bug};\n\n}  // namespace\n')
 
 
 def write(path, text):
@@ -151,17 +178,13 @@ def main():
     for path in sorted((source / 'core/acairo').iterdir()):
         file = path.relative_to(source).as_posix()
         text = planted(path.read_text(), file, edits.pop(file, []))
-        text = re.sub(r'^(?=#include|#pragma once)', '#include "planted.hpp"\n', text, count=1, flags=re.MULTILINE)
-        write(output / 'acairo' / path.name, f'#line 1 "{path}"\n{text}')
+        write(output / 'acairo' / path.name, f'#line 1 "{path}"\n{headed(text)}')
     if edits:
         raise SystemExit(f'only files of core/acairo can hold bugs, not {", ".join(edits)}')
-    write(output / 'acairo/planted.hpp', '// The bug that is chosen; 0: none.\n#pragma once\nextern int acairo_planted_bug;\n')
+    write(output / 'acairo/planted.hpp', PLANTED)
     rows = ''.join(f'    {{"{bug.name}", "{property}", R"~({bug.fields["oracle"]})~", {number}}},\n'
                    for number, bug in enumerate(bugs, 1) for property in bug.fields['property'].split())
-    write(output / 'acairo/plants.cpp',
-          '#include <acairo/planted.hpp>\n#include <acairo/plants.hpp>\n\nint acairo_planted_bug = 0;\n\n'
-          'namespace {\n\nconst acairo::simulator::Plant plants[] = {\n' + rows +
-          '};\nconst acairo::simulator::Plants registered{plants, &acairo_planted_bug};\n\n}  // namespace\n')
+    write(output / 'acairo/plants.cpp', registered(rows))
 
 
 if __name__ == '__main__':

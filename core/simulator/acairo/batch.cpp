@@ -36,7 +36,8 @@ Outcome repeated(const Property& property, const Choices& choices, const Outcome
 
 Batch batch_of(Child& child) {
     Batch batch;
-    batch.failed = !child.wait(std::chrono::seconds(30)).empty();
+    batch.kind = child.wait(std::chrono::seconds(30));
+    batch.failed = !batch.kind.empty();
     batch.failed_seed = page().seed;
     if (batch.failed) batch.failing = page().written();
     batch.runs = page().runs.load(std::memory_order_relaxed) + (batch.failed ? 1 : 0);

@@ -1,4 +1,5 @@
 // Looking for what is known to be there.
+#include <sys/time.h>
 #include <acairo/canary.hpp>
 #include <acairo/plants.hpp>
 #include <acairo/replay.hpp>
@@ -29,6 +30,7 @@ namespace {
 
 constexpr std::size_t most_others = 2000;
 constexpr std::uint64_t most_runs_of_a_seed = 10'000;
+constexpr int most_seconds_of_a_run = 3;
 
 // What else a planted bug did, and how often.
 std::string also(const std::vector<std::string>& kinds) {
@@ -124,6 +126,42 @@ int canary(const std::string& bug, const Strategy& strategy, const CanaryOrders&
         if (status == 0 && asked && bug == plant.name) status = canary_of(plant, strategy, orders);
     }
     return status;
+}
+
+int kill(const std::string& bug, const Strategy& strategy, const KillOrders& orders) {
+    if (!bug.empty() && !Plants::choose(bug)) {
+        std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", bug.c_str());
+        return 2;
+    }
+    std::vector<const Property*> properties = all_properties();
+    if (orders.each_fault) std::erase_if(properties, [](const Property* one) { return !one->climate.one_fault; });
+    std::ranges::sort(properties, {}, [&](const Property* property) {
+        return std::pair(std::ranges::find(orders.first, property->name), std::string_view(property->name));
+    });
+    // The time that this process computes, and not that of a clock: a busy machine kills nobody.
+    const Strategy bounded = [&](std::uint64_t seed) {
+        const ::itimerval patience{.it_interval = {}, .it_value = {.tv_sec = most_seconds_of_a_run, .tv_usec = 0}};
+        ::setitimer(ITIMER_VIRTUAL, &patience, nullptr);
+        return strategy(seed);
+    };
+    std::uint64_t made = 0;
+    std::uint64_t before = 0;
+    for (std::uint64_t most = std::min<std::uint64_t>(10, orders.most_runs); before < orders.most_runs;
+         before = std::exchange(most, std::min(most * 10, orders.most_runs))) {
+        for (const Property* const property : properties) {
+            const Batch batch = orders.each_fault ? run_with_each_fault(*property, orders.schedules)
+                                                  : run_batch(*property, bounded, orders.seed + before, most - before,
+                                                              std::chrono::nanoseconds::max());
+            made += batch.runs;
+            if (!batch.failed) continue;
+            std::printf("%s: killed by %s after %llu runs: %s\n", bug.c_str(), property->name,
+                        static_cast<unsigned long long>(made), batch.kind.c_str());
+            return 1;
+        }
+        if (orders.each_fault) break;
+    }
+    std::printf("%s: alive after %llu runs\n", bug.c_str(), static_cast<unsigned long long>(made));
+    return 0;
 }
 
 int print_traces(std::uint64_t most_runs) {

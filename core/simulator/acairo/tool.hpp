@@ -8,6 +8,7 @@
 //     PROGRAM --list
 //     PROGRAM repro TOKEN|FILE [--times N] [--timeline FILE] [--gdb]
 //     PROGRAM canary BUG [--seeds N] [--replays N]                     whether a planted bug is found; --plant BUG searches with it
+//     PROGRAM kill BUG [--runs N] [--first NAME]... [--each-fault]     whether any property fails with it: 1: one does
 //     PROGRAM bytes FILE --only NAME                                   tells of, and makes a token of, what a fuzzer found
 //     PROGRAM traces                                                   hashes that are equal in every build
 //
