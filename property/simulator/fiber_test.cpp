@@ -104,6 +104,39 @@ TEST(Fiber, uses_its_whole_stack) {
     EXPECT_EQ(one.outcome.verdict, Verdict::passed) << one.outcome.text;
 }
 
+// Without this, what a thread allocates while another one waits in a system call would not be the run's: neither would it
+// fail, nor would it leak.
+TEST(Fiber, counts_for_itself_what_is_unseen) {
+    int seen = -1;
+    calm_run([&] {
+        Thread other([] {
+            const sim::Unseen unseen;
+            sim::sleep_until(sim::now() + 2s);
+        });
+        sim::sleep_until(sim::now() + 1s);
+        seen = sim::Unseen::depth;
+        other.join();
+    });
+    EXPECT_EQ(seen, 0);
+    EXPECT_EQ(sim::Unseen::depth, 0);
+}
+
+// The next run begins with nothing that a failed one has left.
+TEST(Fiber, leaves_nothing_unseen_when_its_run_fails) {
+    calm_run([] {
+        Thread other([] {
+            const sim::Unseen unseen;
+            sim::sleep_until(sim::now() + 2s);
+        });
+        const sim::Unseen unseen;
+        scheduler().fail(Verdict::failed, "on purpose");
+    });
+    EXPECT_EQ(sim::Unseen::depth, 0);
+    int seen = -1;
+    calm_run([&] { seen = sim::Unseen::depth; });
+    EXPECT_EQ(seen, 0);
+}
+
 volatile int depth = 0;
 
 [[gnu::noinline]] void recurse() {

@@ -86,8 +86,6 @@ void FiberContext::exchange_exceptions(FiberContext& next) noexcept {
 }
 
 void FiberContext::leave(FiberContext& next) noexcept {
-    unseen_ = Unseen::depth;
-    Unseen::depth = next.unseen_;
     // Nothing that the thread sanitizer sees stands between this and the jump: it now takes this stack for the other.
     sanitizers::switch_to_fiber(next.tsan_);
     sanitizers::start_switch(&fake_stack_, next.bottom_, next.size_);

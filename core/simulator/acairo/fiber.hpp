@@ -95,6 +95,9 @@ struct FiberJump {
     if (thread_exceptions_->caught != nullptr || thread_exceptions_->uncaught != 0 || next.has_exceptions_) {
         exchange_exceptions(next);
     }
+    // Of each fiber, also without a sanitizer: it decides which allocations are the run's.
+    unseen_ = Unseen::depth;
+    Unseen::depth = next.unseen_;
     if (sanitizers::present) leave(next);
     const boost::context::detail::transfer_t transfer = boost::context::detail::jump_fcontext(next.resume_, &jump);
     arrive(transfer.fctx, *static_cast<const FiberJump*>(transfer.data)->from);

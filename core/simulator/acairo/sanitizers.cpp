@@ -67,7 +67,7 @@ void switch_to_fiber(void* fiber) noexcept {
 }
 
 void end_unseen(int depth) noexcept {
-    for (; depth > 0; --depth) __tsan_ignore_thread_end();
+    for (; depth > 0 && __tsan_ignore_thread_end; --depth) __tsan_ignore_thread_end();
 }
 
 void start_switch(void** fake_stack, const void* bottom, std::size_t size) noexcept {
