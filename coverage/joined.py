@@ -16,7 +16,7 @@ CODE, CONDITION = 0, 6  # kinds of regions in llvm-cov's JSON
 
 @dataclasses.dataclass
 class File:
-    """Positions are (line, column, last line, last column); a function's is where its body begins."""
+    """Positions are (line, column, last line, last column); a function's is that of its body."""
     lines: dict = dataclasses.field(default_factory=dict)  # number: count
     functions: dict = dataclasses.field(default_factory=dict)  # position: [name, count]
     branches: dict = dataclasses.field(default_factory=dict)  # position: [count of true, count of false]
@@ -81,8 +81,9 @@ def join(export, wanted):
                 for region in record['regions']:
                     if region[5] == file_id and region[7] == CODE:
                         position = tuple(region[:4])
-                        body = body or position
                         regions[name][position] += region[4]
+                        # What ends last: initializers stand before it, where the function is known to be called.
+                        body = max(body or position, position, key=lambda p: (p[2:], -p[0], -p[1]))
                 if body is None:
                     continue
                 file.functions.setdefault(body, [record['name'], 0])[1] += record['count']

@@ -1,6 +1,5 @@
 """What a measurement leaves: lines of text, a tracefile for genhtml, and a page that tells what lcov cannot."""
 import html
-import pathlib
 import subprocess
 import time
 
@@ -52,16 +51,21 @@ def reach_of(items, by_group):
         yield group, [keys[k] for k in reached if k in keys], [keys[k] for k in sorted(reached - others) if k in keys]
 
 
+def readable(files):
+    """The names of all functions as C++ has them; commas would end a field of lcov's."""
+    mangled = [function for file in files.values() for function, _ in file.functions.values()]
+    said = subprocess.run(['llvm-cxxfilt-19', *(name.rpartition(':')[2] for name in mangled)], capture_output=True, text=True, check=True)
+    return {name: text.replace(',', ';') for name, text in zip(mangled, said.stdout.split('\n'))}
+
+
 def tracefile(files, root):
-    """lcov's format, of what was joined; a condition is a branch of a block of its own."""
-    out = []
+    """lcov's format, of what was joined."""
+    out, names = [], readable(files)
     for name, file in files.items():
         out += ['TN:', f'SF:{root / name}']
-        names = {}
-        for position, (function, _) in sorted(file.functions.items()):
-            names[position] = f'{function.rpartition(":")[2]}.{position[0]}'
-            out.append(f'FN:{position[0]},{names[position]}')
-        out += [f'FNDA:{count},{names[position]}' for position, (_, count) in sorted(file.functions.items())]
+        functions = [(f'{names[function]} {line}:{column}', line, count) for (line, column, *_), (function, count) in file.functions.items()]
+        out += [f'FN:{line},{function}' for function, line, _ in functions]
+        out += [f'FNDA:{count},{function}' for function, _, count in functions]
         reached = sum(count > 0 for _, count in file.functions.values())
         out += [f'FNF:{len(file.functions)}', f'FNH:{reached}']
         taken = 0
@@ -78,24 +82,17 @@ def tracefile(files, root):
 def write_html(root, place, files, summary):
     """The page, and genhtml's pages of the sources beside it."""
     trace = place / 'coverage.info'
-    names = [line.partition(',')[2] for line in (text := tracefile(files, root)).split('\n') if line.startswith('FN:')]
-    mangled = [name.rpartition('.')[0] for name in names]
-    readable = subprocess.run(['llvm-cxxfilt-19'], input='\n'.join(mangled), capture_output=True, text=True, check=True).stdout.split('\n')
-    short = {name: f'{r.replace(",", ";")} ({name.rpartition(".")[2]})' for name, r in zip(names, readable)}
-    text = '\n'.join(line[:-len(n)] + short[n] if line.startswith(('FN:', 'FNDA:')) and (n := line.partition(',')[2]) in short else line
-                     for line in text.split('\n'))
-    trace.write_text(text)
+    trace.write_text(tracefile(files, root))
     work.check(['genhtml', '--quiet', '--branch-coverage', '--legend', '--title', 'acairo', '--prefix', root, '--output-directory',
                 place / 'html', trace], stdout=subprocess.DEVNULL)
-    (place / 'index.html').write_text(page(root, place, summary))
+    (place / 'index.html').write_text(page(summary))
 
 
-def link(place, item_file, line=None):
-    path = pathlib.Path('html') / f'{item_file}.gcov.html'
-    return f'<a href="{path}{f"#{line}" if line else ""}">{html.escape(item_file)}{f":{line}" if line else ""}</a>'
+def link(item_file, line=None):
+    return f'<a href="html/{item_file}.gcov.html{f"#{line}" if line else ""}">{html.escape(item_file)}{f":{line}" if line else ""}</a>'
 
 
-def page(_, place, summary):
+def page(summary):
     numbers = ''.join(f'<th class="n">{kind}' for kind in rules.KINDS)
     parts = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>acairo: coverage</title><style>{STYLE}</style>',
              '<h1>Coverage</h1>', f'<p>{html.escape(sentence(summary.rooms))}; {time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}</p>',
@@ -103,17 +100,17 @@ def page(_, place, summary):
     for room, files in summary.files.items():
         parts.append(f'<h2>{room}</h2><table><tr><th>file{numbers}')
         for name, percents in [*files.items(), ('all', summary.rooms[room])]:
-            parts.append(f'<tr><td>{link(place, name) if name in files else name}' + ''.join(f'<td class="n">{percent(p)}' for p in percents))
+            parts.append(f'<tr><td>{link(name) if name in files else name}' + ''.join(f'<td class="n">{percent(p)}' for p in percents))
         parts.append('</table>')
     parts.append('<h2>By whom it is reached</h2><table><tr><th>group<th class="n">reaches<th class="n">alone<th>what only it reaches')
     for group, reached, alone in summary.groups:
-        shown = '<br>'.join(f'{link(place, i.file, i.position[0])} {html.escape(i.kind)} <code>{html.escape(i.text or i.line)}</code>'
+        shown = '<br>'.join(f'{link(i.file, i.position[0])} {html.escape(i.kind)} <code>{html.escape(i.text or i.line)}</code>'
                             for i in alone[:200])
         parts.append(f'<tr><td>{group}: {html.escape(work.GROUPS[group])}<td class="n">{len(reached):,}<td class="n">{len(alone):,}<td>'
                      f'<details><summary>show</summary>{shown}</details>')
     parts.append('</table>')
     for title, items in (('Not reached', summary.missing), ('Excused by coverage/unreached.txt', summary.excused)):
         parts.append(f'<h2>{title}: {len(items)}</h2><table>')
-        parts += [f'<tr><td>{link(place, i.file, i.position[0])}<td>{html.escape(i.name())}<td><code>{html.escape(i.line)}</code>' for i in items]
+        parts += [f'<tr><td>{link(i.file, i.position[0])}<td>{html.escape(i.name())}<td><code>{html.escape(i.line)}</code>' for i in items]
         parts.append('</table>')
     return '\n'.join(parts) + '</html>\n'

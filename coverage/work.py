@@ -15,7 +15,9 @@ import time
 GROUPS = {
     'tests': 'ordinary tests and plain/', 'scripted': 'tests over scripted system calls', 'simulated': 'properties in the simulated world',
     'faults': 'properties with each single fault', 'fuzz': 'inputs of the fuzz targets', 'real': 'properties with real threads'}
-TESTS = ('property_tests', 'plain_tests', 'stack_tests', 'count_tests', 'simulator/simulator_tests', 'fidelity/fidelity_tests')
+# Beside how many processes each is divided among.
+TESTS = {'property_tests': 4, 'simulator/simulator_tests': 2, 'fidelity/fidelity_tests': 1, 'stack_tests': 1, 'plain_tests': 1,
+         'count_tests': 1}
 
 
 class Failed(Exception):
@@ -64,9 +66,17 @@ def runs_of(root, build):
     simulated = property_ / 'simulated_properties'
     listed = subprocess.run([simulated, '--list'], capture_output=True, text=True).stdout.split('\n')
     properties = [p.stem for p in sorted((root / 'property/properties').glob('*.cpp'))]
-    yield Run('scripted', 'scripted_tests', [property_ / 'scripted_tests', '--gtest_brief=1'])
-    for test in TESTS:
-        yield Run('tests', pathlib.PurePath(test).name, [property_ / test, '--gtest_brief=1'], {'RC_PARAMS': 'seed=1 max_success=200'})
+
+    def parts(group, test, number):
+        for part in range(number):
+            yield Run(group, f'{pathlib.PurePath(test).name}, part {part + 1} of {number}', [property_ / test, '--gtest_brief=1'],
+                      {'RC_PARAMS': 'seed=1 max_success=200', 'GTEST_TOTAL_SHARDS': str(number), 'GTEST_SHARD_INDEX': str(part)})
+
+    # The longest first.
+    yield from parts('real', 'real_properties', 4)
+    for test, number in TESTS.items():
+        yield from parts('tests', test, number)
+    yield from parts('scripted', 'scripted_tests', 1)
     yield Run('tests', 'example_test.py', [*python, root / 'property/drivers/example_test.py', build / 'core/examples/simulated_handler'])
     for name in properties:
         yield Run('simulated', name, [simulated, '--only', name, '--seconds', '100000', '--seed', '1', '--runs', '2000'])
@@ -77,9 +87,6 @@ def runs_of(root, build):
     for name in (p.stem for p in sorted((root / 'fuzz').glob('*.cpp'))):
         inputs = [d for d in (root / 'fuzz/corpus' / name, root / 'fuzz/regressions' / name) if d.is_dir()]
         yield Run('fuzz', name, [build / 'fuzz/fuzz_targets', f'--target={name}', *inputs])
-    for shard in range(4):
-        yield Run('real', f'real_properties, part {shard + 1} of 4', [property_ / 'real_properties', '--gtest_brief=1'],
-                  {'GTEST_TOTAL_SHARDS': '4', 'GTEST_SHARD_INDEX': str(shard)})
     unknown = set(properties) - set(listed)
     if unknown:
         raise Failed(f'these files of property/properties register no property of their name: {", ".join(sorted(unknown))}')
@@ -145,3 +152,31 @@ def programs_of(runs):
         program = next(p for p in run.command if isinstance(p, pathlib.Path) and not re.search(r'\.py$', p.name))
         found.setdefault(run.group, {})[program] = None
     return {group: list(those) for group, those in found.items()}
+
+
+def second_opinion(root, place, runs):
+    """The lines of core/ that gcov saw reached, and those that it did not, over the same runs, as (file, number)."""
+    say('the second opinion: building with g++ (some minutes)')
+    tree = place / 'gcc'
+    check(['cmake', '-G', 'Ninja', '-S', root, '-B', tree, '-DCMAKE_CXX_COMPILER=g++', '-DCMAKE_C_COMPILER=gcc',
+           '-DCMAKE_CXX_FLAGS=-O0 --coverage -fprofile-update=atomic', '-DACAIRO_TESTS=ON', '-DACAIRO_COVERAGE=ON', '-DACAIRO_PLANTED=OFF',
+           '-DACAIRO_REAL=OFF', '-DACAIRO_EXAMPLES=OFF'], stdout=subprocess.DEVNULL)
+    check(['cmake', '--build', tree, '-j', str(os.cpu_count()), '--target', 'scripted_tests', 'simulated_properties'], stdout=subprocess.DEVNULL)
+    for counts in tree.rglob('*.gcda'):
+        counts.unlink()
+    theirs = [run for run in runs if run.command[0].name in ('scripted_tests', 'simulated_properties')]
+    for number, run in enumerate(theirs, 1):
+        say(f'the second opinion: {number} of {len(theirs)}: {run.group}: {run.name}')
+        program = tree / run.command[0].relative_to(place / 'build')
+        check([program, *run.command[1:]], cwd=root, stdout=subprocess.DEVNULL)
+    trace = place / 'gcc.info'
+    check(['lcov', '--quiet', '--capture', '--directory', tree, '--output-file', trace, '--include', f'{root}/core/*'])
+    reached, missed, name = set(), set(), ''
+    for line in trace.read_text().split('\n'):
+        key, _, value = line.partition(':')
+        if key == 'SF':
+            name = str(pathlib.Path(value).relative_to(root))
+        elif key == 'DA':
+            number, count = value.split(',')[:2]
+            (reached if int(count) else missed).add((name, int(number)))
+    return reached, missed - reached

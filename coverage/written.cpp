@@ -1,5 +1,5 @@
-// Profiles of processes that end early: linked into every program of the preset `coverage`. The profile's runtime writes at
-// exit() only; a child that makes simulated runs ends by _exit, and a failed check by abort().
+// Profiles of processes that end early: linked into every program that is instrumented for coverage, by clang or by g++. The
+// profile's runtime writes at exit() only; a child that makes simulated runs ends by _exit, and a failed check by abort().
 //
 // Threads: whichever ends the process. A child has one.
 // Invariants:
@@ -12,25 +12,22 @@
 #include <csignal>
 
 extern "C" {
-int __llvm_profile_write_file();
-void __llvm_profile_reset_counters();
+// The names are those of clang's runtime, or of g++'s: see CMakeLists.txt.
+void write_profile();
+void forget_profile();
 
 // In the place of the C library's, for whoever calls them from outside of it.
 void _exit(int status) {
-    __llvm_profile_write_file();
+    write_profile();
     for (;;) ::syscall(SYS_exit_group, status);
 }
 
 void abort() {
-    __llvm_profile_write_file();
+    write_profile();
     ::signal(SIGABRT, SIG_DFL);
     ::raise(SIGABRT);
     for (;;) ::syscall(SYS_exit_group, 134);
 }
+
+[[gnu::constructor]] static void watch_forks() { ::pthread_atfork(nullptr, nullptr, forget_profile); }
 }
-
-namespace {
-
-[[gnu::constructor]] void watch_forks() { ::pthread_atfork(nullptr, nullptr, __llvm_profile_reset_counters); }
-
-}  // namespace

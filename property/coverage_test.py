@@ -27,6 +27,7 @@ template <bool known> int folded(int a) {
 }
 inline int unused() { return 3; }
 struct Nested { int of(int a, int b, int c) { return (a && (b || c)) ? 1 : 0; } };
+struct Made { explicit Made(int with) noexcept : a(with), b(a) {} int a, b; };
 int on_one_line(int a) {
     if (a < 0) return 1;
     return 0;
@@ -36,7 +37,7 @@ int main() {
     half<int>(1, 1), half<int>(0, 1), half<long>(1, 1);
     folded<true>(0), folded<false>(0), folded<false>(2);
     Nested().of(1, 1, 0), Nested().of(0, 1, 0), Nested().of(1, 0, 0);
-    return on_one_line(1);
+    return on_one_line(Made(1).b);
 }
 '''
 failures = []
@@ -76,7 +77,8 @@ def check_join(items):
     expect('conditions that the compiler knows', count('condition', 10, 14), 1)
     expect('what is never called', missing(15, 15), ['function', 'line'])
     expect('a condition within others', missing(16, 16), ['branch true of `c`', 'condition `c`'])
-    expect('what stands on one line', missing(17, 20), ['branch true of `a < 0`', 'line'])
+    expect('a constructor, counted once', count('function', 17, 17), 1)
+    expect('what stands on one line', missing(18, 21), ['branch true of `a < 0`', 'line'])
     expect('percentages', rules.percentages(items), [92.5, 85.7, 85.0, 75.0])
 
 
