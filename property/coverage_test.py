@@ -57,8 +57,14 @@ def reached(place):
     for command in commands:
         said = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
     name = str((place / 'a.cpp').resolve())
-    expect('files that nobody wants', joined.join(json.loads(said), lambda _: False), {})
-    return list(rules.items_of('a.cpp', joined.join(json.loads(said), lambda n: n == name)[name], PROGRAM))
+    export = json.loads(said)
+    expect('files that nobody wants', joined.join(export, lambda _: False), {})
+    # Where it is not called, clang knows a constructor by its body only, without the initializers before it.
+    called = next(f for f in export['data'][0]['functions'] if f['regions'][0][0] == 17)
+    expect('regions of a constructor', len(called['regions']), 3)
+    body = max(called['regions'], key=lambda r: r[3])
+    export['data'][0]['functions'].append({**called, 'name': 'elsewhere', 'count': 0, 'regions': [body[:4] + [0] + body[5:]]})
+    return list(rules.items_of('a.cpp', joined.join(export, lambda n: n == name)[name], PROGRAM))
 
 
 def check_join(items):
@@ -79,7 +85,7 @@ def check_join(items):
     expect('a condition within others', missing(16, 16), ['branch true of `c`', 'condition `c`'])
     expect('a constructor, counted once', count('function', 17, 17), 1)
     expect('what stands on one line', missing(18, 21), ['branch true of `a < 0`', 'line'])
-    expect('percentages', rules.percentages(items), [92.5, 85.7, 85.0, 75.0])
+    expect('percentages', rules.percentages(items), [92.8, 87.5, 85.0, 75.0])
 
 
 ENTRY = '''# what for
@@ -113,7 +119,7 @@ def check_unreached(items):
     twice = 'file: a.cpp\nline: return 1;\nafter: if (a > 0 && b > 0)\nunreached: line\nwhy: A reason.\n'
     expect('the one that is meant', problem(twice).partition(': ')[2][:20], 'unneeded: line on `r')
     excused, _ = rules.excused(ENTRY, items)
-    expect('what is excused does not count', rules.percentages(items, excused), [92.5, 85.7, 89.4, 85.7])
+    expect('what is excused does not count', rules.percentages(items, excused), [92.8, 87.5, 89.4, 85.7])
 
 
 def check_floor():
