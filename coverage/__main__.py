@@ -1,6 +1,7 @@
 """ci/coverage: builds, runs everything, and says what was reached, and whether that is enough."""
 import argparse
 import dataclasses
+import os
 import pathlib
 import sys
 
@@ -29,7 +30,11 @@ def arguments():
     parser.add_argument('--raise', dest='raise_', action='store_true')
     parser.add_argument('--again', action='store_true')
     parser.add_argument('--second-opinion', action='store_true')
-    return parser.parse_args()
+    parser.add_argument('--jobs', type=int, default=os.cpu_count())
+    chosen = parser.parse_args()
+    if chosen.jobs < 1:
+        parser.error(f'--jobs is {chosen.jobs}: it must be positive')
+    return chosen
 
 
 def name_of(path):
@@ -55,9 +60,9 @@ def measured(programs):
 
 def main():
     chosen = arguments()
-    work.build(ROOT, PLACE)
+    work.build(ROOT, PLACE, chosen.jobs)
     runs = list(work.runs_of(ROOT, BUILD))
-    failed = [] if chosen.again else work.run_all(ROOT, PLACE, runs)
+    failed = [] if chosen.again else work.run_all(ROOT, PLACE, runs, chosen.jobs)
     files, by_group = measured(work.programs_of(runs))
     items = [item for name, file in files.items() for item in rules.items_of(name, file, (ROOT / name).read_text())]
     excused, problems = rules.excused((ROOT / 'coverage/unreached.txt').read_text(), items)

@@ -39,7 +39,7 @@ def say(text):
 say.begun = time.monotonic()
 
 
-def build(root, place):
+def build(root, place, jobs):
     place.mkdir(parents=True, exist_ok=True)
     say('building (some minutes)')
     targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', 'real_properties', 'fuzz_targets',
@@ -47,7 +47,7 @@ def build(root, place):
     log = place / 'build.log'
     with log.open('w') as out:
         subprocess.run(['cmake', '--preset', 'coverage'], cwd=root, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        with subprocess.Popen(['cmake', '--build', '--preset', 'coverage', '-j', str(os.cpu_count()), '--target', *targets], cwd=root,
+        with subprocess.Popen(['cmake', '--build', '--preset', 'coverage', '-j', str(jobs), '--target', *targets], cwd=root,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as ninja:
             last = time.monotonic()
             for line in ninja.stdout:
@@ -79,7 +79,7 @@ def runs_of(root, build):
     yield from parts('scripted', 'scripted_tests', 1)
     yield Run('tests', 'example_test.py', [*python, root / 'property/drivers/example_test.py', build / 'core/examples/simulated_handler'])
     for name in properties:
-        yield Run('simulated', name, [simulated, '--only', name, '--seconds', '100000', '--seed', '1', '--runs', '2000'])
+        yield Run('simulated', name, [simulated, '--only', name, '--seconds', '100000', '--seed', '1', '--runs', '1000'])
         yield Run('simulated', f'{name}, by RapidCheck', [property_ / 'simulated_rapidcheck_properties', '--gtest_brief=1',
                                                           f'--gtest_filter=*/{name}'], {'RC_PARAMS': 'seed=1'})
         if '.one_fault = true' in (root / f'property/properties/{name}.cpp').read_text():
@@ -92,8 +92,8 @@ def runs_of(root, build):
         raise Failed(f'these files of property/properties register no property of their name: {", ".join(sorted(unknown))}')
 
 
-def run_all(root, place, runs):
-    """Everything once, as many at once as there are processors. The ones that failed, with what they said."""
+def run_all(root, place, runs, jobs):
+    """Everything once, `jobs` at once. The ones that failed, with what they said."""
     profiles = place / 'profiles'
     for old in profiles.glob('*/*') if profiles.exists() else ():
         old.unlink()
@@ -112,7 +112,7 @@ def run_all(root, place, runs):
             status, text = 'a time-out', ''
         return run, status, text, time.monotonic() - begun
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, (place / 'runs.log').open('w') as log:
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool, (place / 'runs.log').open('w') as log:
         for future in concurrent.futures.as_completed([pool.submit(start, run) for run in runs]):
             run, status, text, seconds = future.result()
             done += 1

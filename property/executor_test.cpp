@@ -303,6 +303,25 @@ TEST(an_exception_that_leaves_a_spawned_task, is_one_line_on_stderr_when_nobody_
     EXPECT_EQ(std::count(printed.begin(), printed.end(), '\n'), 1) << printed;
 }
 
+TEST(an_exception_that_leaves_a_spawned_task, says_what_has_ended_the_wait) {
+    testing::internal::CaptureStderr();
+    {
+        const auto work = executor();
+        work->spawn([] { return throw_it(acairo::TimedOut()); });
+        work->spawn([] { return throw_it(acairo::TCPListenerStoppedError()); });
+        work->spawn([] { return throw_it(acairo::EndOfStream(std::make_shared<const std::vector<char>>())); });
+        work->spawn([] { return throw_it(acairo::Cancelled()); });
+        EXPECT_TRUE(work->drain(1h));
+    }
+    const std::string printed = testing::internal::GetCapturedStderr();
+    EXPECT_NE(printed.find("the time is over\n"), std::string::npos) << printed;
+    EXPECT_NE(printed.find("the listener was stopped\n"), std::string::npos) << printed;
+    EXPECT_NE(printed.find("the peer ended the stream before all bytes came\n"), std::string::npos) << printed;
+    // Cancelled is a task's normal end.
+    EXPECT_EQ(std::count(printed.begin(), printed.end(), '\n'), 3) << printed;
+    EXPECT_STREQ(acairo::Cancelled().what(), "acairo: the wait was cancelled");
+}
+
 TEST(an_exception_that_leaves_a_spawned_task, is_one_line_on_stderr_even_when_it_is_no_standard_exception) {
     testing::internal::CaptureStderr();
     {

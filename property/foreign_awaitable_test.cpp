@@ -99,6 +99,39 @@ TEST(a_task, awaits_any_kind_of_awaitable) {
     EXPECT_EQ(got, "0123456");
 }
 
+// Names the one that waits, or nobody: the same awaitable does either.
+class TransfersBackOrNot {
+public:
+    explicit TransfersBackOrNot(std::coroutine_handle<>& waiting, bool back) : waiting_(waiting), back_(back) {}
+    bool await_ready() const { return false; }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) const {
+        waiting_ = waiting;
+        return back_ ? waiting : std::noop_coroutine();
+    }
+    void await_resume() const {}
+
+private:
+    std::coroutine_handle<>& waiting_;
+    bool back_;
+};
+
+TEST(a_task, goes_on_at_once_when_it_is_named_and_else_waits) {
+    const auto work = executor();
+    std::coroutine_handle<> waiting;
+    for (const bool back : {true, false}) {
+        bool went_on = false;
+        work->spawn([&]() -> Task<void> {
+            co_await TransfersBackOrNot(waiting, back);
+            went_on = true;
+        });
+        settle(*work);
+        EXPECT_EQ(went_on, back);
+        if (!back) waiting.resume();
+        settle(*work);
+        EXPECT_TRUE(went_on);
+    }
+}
+
 TEST(a_task, awaits_an_lvalue_without_copying_or_moving_it) {
     Event event;
     event.set();
@@ -336,6 +369,52 @@ TEST(a_task_in_a_foreign_coroutine, goes_on_where_its_awaitable_is_resumed) {
     EXPECT_TRUE(foreign.done());
     EXPECT_EQ(got, 7);
     EXPECT_EQ(went_on, setter);
+}
+
+TEST(a_task_in_a_foreign_coroutine, waits_as_often_as_it_likes) {
+    Event first;
+    Event second;
+    std::string steps;
+    const auto waits = [&]() -> Task<void> {
+        co_await first;
+        steps += "first ";
+        co_await second;
+        steps += "second ";
+    };
+    const auto own = [&]() -> Foreign {
+        co_await waits();
+        steps += "ended";
+    };
+    const Foreign foreign = own();
+    first.set();
+    EXPECT_EQ(steps, "first ");
+    EXPECT_FALSE(foreign.done());
+    second.set();
+    EXPECT_EQ(steps, "first second ended");
+    EXPECT_TRUE(foreign.done());
+}
+
+TEST(a_task_in_a_foreign_coroutine, whose_awaited_task_is_destroyed_is_not_resumed_and_leaves_no_frame) {
+    Census census;
+    Event event;
+    bool went_on = false;
+    {
+        const auto waits = [&](Counted) -> Task<void> { co_await event; };
+        Task<void> inner = waits(Counted(census));
+        const auto awaits = [&](Counted) -> Task<void> {
+            co_await std::move(inner);
+            went_on = true;
+        };
+        const auto own = [&]() -> Foreign { co_await awaits(Counted(census)); };
+        const Foreign foreign = own();
+        EXPECT_EQ(census.alive(), 2);
+        inner = Task<void>();
+        EXPECT_EQ(census.alive(), 1) << "its own frame, and not the one of who awaits it";
+        event.set();
+        EXPECT_FALSE(foreign.done()) << "it has no worker that could go on with it";
+    }
+    EXPECT_FALSE(went_on);
+    EXPECT_EQ(census.alive(), 0);
 }
 
 TEST(a_task_in_a_foreign_coroutine, may_be_resumed_before_its_await_has_returned) {

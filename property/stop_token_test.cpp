@@ -59,6 +59,21 @@ TYPED_TEST(stop_tokens, made_by_default_can_never_be_stopped) {
     EXPECT_FALSE(ran);
 }
 
+TYPED_TEST(stop_tokens, stay_with_who_a_source_was_moved_to) {
+    typename TypeParam::Source source;
+    const auto token = source.get_token();
+    typename TypeParam::Source moved = std::move(source);
+    // NOLINTBEGIN(bugprone-use-after-move): what is left of it is asked on purpose
+    EXPECT_FALSE(source.request_stop());
+    EXPECT_FALSE(source.stop_requested());
+    EXPECT_FALSE(source.get_token().stop_possible());
+    // NOLINTEND(bugprone-use-after-move)
+    EXPECT_FALSE(token.stop_requested());
+    EXPECT_TRUE(moved.request_stop());
+    EXPECT_TRUE(moved.stop_requested());
+    EXPECT_TRUE(token.stop_requested());
+}
+
 TYPED_TEST(stop_tokens, whose_sources_are_gone_can_no_longer_be_stopped) {
     using Source = typename TypeParam::Source;
     std::optional<Source> source(std::in_place);

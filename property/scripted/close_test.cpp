@@ -6,6 +6,8 @@
 
 namespace {
 
+using scripted::Step;
+
 class AStream : public Scripted {
 protected:
     template <class F> void with_stream(F body) {
@@ -17,6 +19,25 @@ protected:
         EXPECT_FALSE(script.is_open(7));
     }
 };
+
+TEST_F(AStream, that_is_closed_under_two_calls_is_closed_after_the_last_one) {
+    with_stream([this]() -> acairo::Task<> {
+        registers(7);
+        script.ready({{7, EPOLLIN}});
+        Step& recv = script.on("recv(7, 1)", 1);
+        recv.bytes = "x";
+        recv.meanwhile = [this] {
+            EXPECT_EQ(stream->local_address(), address);
+            EXPECT_TRUE(script.is_open(7)) << "the read still uses it";
+        };
+        Step& name = script.on("getsockname(7)", 0);
+        name.address = address;
+        name.meanwhile = [this] { stream->close(); };
+        const std::vector<char> bytes = co_await stream->read(1);
+        EXPECT_EQ(to_string(bytes), "x");
+        EXPECT_FALSE(script.is_open(7));
+    });
+}
 
 TEST_F(AStream, that_the_peer_has_reset_may_be_shut_down) {
     with_stream([this]() -> acairo::Task<> {

@@ -163,6 +163,23 @@ TEST_F(AListener, that_is_stopped_makes_no_system_call) {
     EXPECT_EQ(failure_in([this] { listener->local_address(); }).error, EBADF);
 }
 
+TEST_F(AListener, that_is_stopped_while_it_is_bound_leaves_no_descriptor) {
+    opens(5);
+    script.on("bind(5, " + address + ")", 0).meanwhile = [this] { listener->stop(); };
+    EXPECT_THROW(listener->bind(address), acairo::TCPListenerStoppedError);
+    EXPECT_FALSE(script.is_open(5));
+}
+
+TEST_F(AListener, that_is_stopped_before_it_listens_ends_an_accept) {
+    run([this]() -> acairo::Task<> {
+        const bool early = co_await throws<std::logic_error>(listener->accept());
+        EXPECT_TRUE(early);
+        listener->stop();
+        const bool late = co_await throws<acairo::TCPListenerStoppedError>(listener->accept());
+        EXPECT_TRUE(late);
+    });
+}
+
 TEST_F(AListener, of_more_connections_than_descriptors_is_refused_with_the_remedy) {
     script.descriptors_limit = 1000;
     try {

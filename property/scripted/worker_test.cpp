@@ -158,6 +158,27 @@ TEST_F(AWorker, counts_a_full_eventfd_as_a_wake_up) {
     run([]() -> acairo::Task<> { co_await acairo::sleep_for(1s); });
 }
 
+using AWorker_DeathTest = AWorker;
+
+TEST_F(AWorker_DeathTest, that_cannot_be_woken_is_a_bug) {
+    EXPECT_DEATH(
+        {
+            script.on("epoll_wait(3, 1000)", 0).meanwhile = [this] { executor->stop(); };
+            script.on("write_counter(4)", -EBADF);
+            run([]() -> acairo::Task<> { co_await acairo::sleep_for(1s); });
+        },
+        "check failed: an eventfd can be written");
+}
+
+TEST_F(AWorker_DeathTest, that_cannot_wait_is_a_bug) {
+    EXPECT_DEATH(
+        {
+            script.on("epoll_wait(3, 1000)", -EBADF);
+            run([]() -> acairo::Task<> { co_await acairo::sleep_for(1s); });
+        },
+        "check failed: epoll_wait of our own descriptor fails with EINTR only");
+}
+
 TEST_F(AWorker, never_reads_its_eventfd_and_does_not_spin_on_it) {
     script.on("epoll_wait(3, 100)", 1).events = {{4, EPOLLIN}};
     script.on("epoll_wait(3, 100)", 1).events = {{4, EPOLLIN}};
