@@ -405,7 +405,10 @@ TEST(a_task_in_a_foreign_coroutine, whose_awaited_task_is_destroyed_is_not_resum
             co_await std::move(inner);
             went_on = true;
         };
-        const auto own = [&]() -> Foreign { co_await awaits(Counted(census)); };
+        const auto own = [&]() -> Foreign {
+            Task<void> task = awaits(Counted(census));
+            co_await std::move(task);
+        };
         const Foreign foreign = own();
         EXPECT_EQ(census.alive(), 2);
         inner = Task<void>();
