@@ -258,6 +258,8 @@ def what_differs_is_hunted():
         git('commit', '-q', '-m', 'x')
         status, text, _ = ground.hunt('--changed', 'HEAD~1')
         expect(status == 0 and wanted in text, path, status, text)
+    status, text, _ = ground.hunt('--changed', '0' * 40)
+    expect(status == 0 and '2 properties and 2 fuzz targets' in text, status, text)
     status, text, _ = ground.hunt('--changed', 'no_such_commit')
     expect(status == 2 and 'no_such_commit' in text, status, text)
 
