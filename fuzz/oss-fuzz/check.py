@@ -11,7 +11,7 @@ Invariants:
   1. build.sh sees OSS-Fuzz's variables, and nothing else of this process's environment but where to find programs.
   2. What was built is moved before it runs: it may not know where it was built.
 
-Exit codes: 0: OSS-Fuzz would take them; 1: not; 2: wrong usage.
+Exit codes: 0: OSS-Fuzz would take them; 1: not; 2: wrong usage; 4: a sanitizer is not supported here.
 """
 import argparse
 import hashlib
@@ -37,13 +37,26 @@ SANITIZERS = {
     'coverage': ('-fprofile-instr-generate -fcoverage-mapping -pthread -Wl,--no-as-needed -Wl,-ldl -Wl,-lm '
                  '-Wno-unused-command-line-argument', {'asan': (0, 0)}),
 }
-# Where the targets run there is the C library, and little else.
-THERE = re.compile(r'lib(c|m|dl|rt|pthread|resolv|gcc_s)\.so|ld-linux')
+# Where the targets run there is the C library, and little else. OSS-Fuzz's libFuzzer brings its own C++ library; Debian's wants
+# libstdc++, which is therefore linked here, and only here.
+THERE = re.compile(r'lib(c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+)\.so|ld-linux')
 SETTINGS = {'ASAN_OPTIONS': 'detect_leaks=0:detect_stack_use_after_return=0', 'UBSAN_OPTIONS': 'silence_unsigned_overflow=1',
             'LLVM_PROFILE_FILE': '/dev/null', 'PATH': '/usr/bin:/bin'}
 
 
+# MemorySanitizer takes for uninitialized what a library has written that was compiled without it.
+PROBE = '''#include <string>
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, unsigned long size) {
+    return (std::string(data, data + size) + std::to_string(size) + " are more than a short string").size() == 3;
+}
+'''
+
+
 class Bad(Exception):
+    pass
+
+
+class Unsupported(Exception):
     pass
 
 
@@ -58,12 +71,25 @@ def require(holds, what, output=''):
         raise Bad(f'{what}\n{output[-4000:]}'.rstrip())
 
 
+def require_instrumented(place, archives, flags):
+    (place / 'probe.cpp').write_text(PROBE)
+    status, output = run(['clang++-19', *flags.split(), '-stdlib=libc++', '-fsanitize=fuzzer', f'-L{archives}', '-fuse-ld=lld',
+                          '-l:libstdc++.so.6', place / 'probe.cpp', '-o', place / 'probe'])
+    if status == 0:
+        status, output = run([place / 'probe', '-runs=4'], env=SETTINGS)
+    if status != 0:
+        wrong = re.search(r'WARNING: (MemorySanitizer.*\n.*)', output)
+        raise Unsupported(f'the C++ library in {RUNTIME} is not instrumented: {" ".join(wrong[1].split()) if wrong else output[-500:]}; '
+                          'ACAIRO_MSAN_LIBCXX may name a folder with libc++.a and libc++abi.a that are')
+
+
 def built(source, place, sanitizer, program):
     """The folder that build.sh has filled."""
     folders = {name.upper(): place / name for name in ('src', 'work', 'out')}
     shutil.rmtree(folders['OUT'], ignore_errors=True)
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
+    (folders['WORK'] / 'acairo/CMakeCache.txt').unlink(missing_ok=True)  # the variables count once
     link = folders['SRC'] / 'acairo'
     if not link.is_symlink():
         link.symlink_to(source)
@@ -71,16 +97,19 @@ def built(source, place, sanitizer, program):
     # In OSS-Fuzz's images libc++ is an archive only; here both are, and the linker must not see the other one.
     archives = place / 'archives'
     archives.mkdir(exist_ok=True)
+    instrumented = os.environ.get('ACAIRO_MSAN_LIBCXX') if sanitizer == 'memory' else None
     for name in ('libc++.a', 'libc++abi.a', 'libunwind.a'):
-        if not (archives / name).exists() and (RUNTIME / name).exists():
-            (archives / name).symlink_to(RUNTIME / name)
+        (archives / name).unlink(missing_ok=True)
+        (archives / name).symlink_to(next(p / name for p in (pathlib.Path(instrumented or RUNTIME), RUNTIME) if (p / name).exists()))
     flags = f'{FLAGS} {SANITIZERS[sanitizer][0]}'
+    if sanitizer == 'memory':
+        require_instrumented(place, archives, flags)
     # It is a flag, or the path of an archive: one sanitizer sees the one, the others the other.
     engine = '-fsanitize=fuzzer'
     if sanitizer == 'undefined':
         engine = next(RUNTIME.glob('clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a'), engine)
     environment = {'PATH': os.environ['PATH'], 'HOME': os.environ.get('HOME', '/root'), 'CC': 'clang-19', 'CXX': 'clang++-19',
-                   'CFLAGS': flags, 'CXXFLAGS': f'{flags} -stdlib=libc++', 'LDFLAGS': f'-L{archives} -fuse-ld=lld',
+                   'CFLAGS': flags, 'CXXFLAGS': f'{flags} -stdlib=libc++', 'LDFLAGS': f'-L{archives} -fuse-ld=lld -l:libstdc++.so.6',
                    'LIB_FUZZING_ENGINE': str(engine), 'SANITIZER': sanitizer, 'FUZZING_ENGINE': 'libfuzzer',
                    'FUZZING_LANGUAGE': 'c++', 'ARCHITECTURE': 'x86_64', **{name: str(path) for name, path in folders.items()}}
     environment |= {name: value for name, value in os.environ.items() if 'CCACHE' in name or name.endswith('_LAUNCHER')}
@@ -166,11 +195,13 @@ def main():
     for sanitizer in chosen.sanitizers or ['address', 'undefined']:
         try:
             results[sanitizer] = (True, check(source, place / sanitizer, sanitizer, chosen.program and chosen.program.resolve()))
+        except Unsupported as unsupported:
+            results[sanitizer] = (False, f'unsupported: {unsupported}')
         except Bad as bad:
-            results[sanitizer] = (False, str(bad))
+            results[sanitizer] = (False, 'bad build')
             print(f'BAD BUILD: {sanitizer}: {bad}')
-    print('; '.join(f'{name}: {text if good else "bad build"}' for name, (good, text) in results.items()))
-    return 0 if all(good for good, _ in results.values()) else 1
+    print('; '.join(f'{name}: {text}' for name, (_, text) in results.items()))
+    return 1 if any(text == 'bad build' for _, text in results.values()) else 0 if all(good for good, _ in results.values()) else 4
 
 
 if __name__ == '__main__':
