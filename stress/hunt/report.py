@@ -52,7 +52,7 @@ def page(root, place, summary):
     for finding in summary.findings:
         parts.append(card(root, place, finding))
     curves = [('interleavings, by the time', [(p.name, p.orders) for p in summary.programs if len(p.orders) > 1], False),
-              ('features that the fuzz targets reach, of the last', [(p.fuzzes, p.growth) for p in summary.programs if len(p.growth) > 1], True)]
+              ('features that each fuzz target reaches, of its last', [(p.fuzzes, p.growth) for p in summary.programs if len(p.growth) > 1], True)]
     if any(lines for _, lines, _ in curves):
         parts.append('<h2>Growth</h2><div class="charts">')
         parts += [f'<div class="card"><h2>{html.escape(title)}</h2>{chart(lines, relative)}</div>' for title, lines, relative in curves if lines]
@@ -116,7 +116,7 @@ def history_table(history):
 def chart(lines, relative):
     """`lines`: (name, [(seconds, value)]). Relative: each as a part of its own last value, over the time since it began."""
     lines = sorted(lines, key=lambda line: -line[1][-1][1])[:len(COLOURS)]
-    width, left, right, bottom = 640, 52, 200, 24
+    width, left, right, bottom = 640, 52, 220, 24
     height = max(240, 30 + 17 * len(lines))
     starts = {name: points[0][0] if relative else 0 for name, points in lines}
     longest = max(points[-1][0] - starts[name] for name, points in lines) or 1
