@@ -1,11 +1,14 @@
 # The core over the simulated world, and the simulator with it. Included by the project's own CMakeLists.txt: the properties of
 # sources hold in the directory that makes the target.
 find_library(ACAIRO_BOOST_CONTEXT boost_context)
+find_path(ACAIRO_BOOST_INCLUDE boost/version.hpp)
 find_path(ACAIRO_CLI11_INCLUDE CLI/CLI.hpp)
-if(NOT ACAIRO_BOOST_CONTEXT OR NOT ACAIRO_CLI11_INCLUDE)
+if(NOT ACAIRO_BOOST_CONTEXT OR NOT ACAIRO_BOOST_INCLUDE OR NOT ACAIRO_CLI11_INCLUDE)
     message(FATAL_ERROR "The simulator needs Boost.Context, which switches its threads, and CLI11: install Debian's packages "
         "libboost-context-dev and libcli11-dev, or set ACAIRO_SIMULATOR to OFF.")
 endif()
+acairo_at_least(Boost.Context 1.74 libboost-context-dev "${ACAIRO_BOOST_INCLUDE}/boost/version.hpp" "define BOOST_LIB_VERSION ")
+acairo_at_least(CLI11 2.1 libcli11-dev "${ACAIRO_CLI11_INCLUDE}/CLI/Version.hpp" "define CLI11_VERSION ")
 
 # The simulator itself, which knows nothing of the core; and the core over it.
 file(GLOB sources CONFIGURE_DEPENDS "${acairo_SOURCE_DIR}/core/simulator/acairo/*.cpp")
