@@ -6,7 +6,7 @@
 1. Each C++ block stands, to the letter, in a source file of core/examples, which the build compiles.
 2. The line of netcat that README shows gets the answer that README names, from the server that `ci/serve` runs; SIGTERM
    then ends that with exit code 0.
-3. Each file, folder and command that README names exists.
+3. Each file, folder and command that README names exists; and each file that another document links to.
 """
 import pathlib
 import re
@@ -38,6 +38,12 @@ def main(root, server):
         check(program == "printf" or (root / program).is_file(), f"there is no {program}")
     for path in re.findall(r"`((?:core|property|ci)/[\w./]*)`", text) + re.findall(r"\]\(([\w./]+)\)", text):
         check((root / path).exists(), f"there is no {path}")
+
+    for document in ("CONTRIBUTING.md", "property/README.md", "stress/README.md"):
+        file = root / document
+        for path in re.findall(r"\]\(([\w./]+)\)", file.read_text()):
+            if not (file.parent / path).exists():
+                sys.exit(f"{document}: there is no {path}")
 
     talk = next((line for line in commands if "nc " in line), None)
     check(talk, "it shows no line of netcat")
