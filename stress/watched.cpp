@@ -63,11 +63,13 @@ Threads::Threads(const std::vector<int>& others) {
 
 namespace {
 
-// The stacks of all threads, when there is a gdb.
+// The stacks of all threads, as far as they are the core's and its users', when there is a gdb.
 void print_stacks() {
     ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
     const std::string command = "gdb -q -nx -batch -p " + std::to_string(::getpid()) +
-                                " -ex 'thread apply all bt 14' 2>/dev/null | grep -E '^(Thread|#).*(Thread| at )' >&2";
+                                " -ex 'thread apply all bt 30' 2>/dev/null | "
+                                "sed -n -E 's/^(Thread [0-9]+) .*/\\1/p; s/^#[0-9]+ .* at "
+                                ".*((core.acairo|property|load)[^ ]+:[0-9]+)$/    \\1/p' >&2";
     if (std::system(command.c_str()) != 0)
         std::fputs("no stacks: gdb cannot be started; install Debian's package gdb\n", stderr);
 }

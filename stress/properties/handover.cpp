@@ -62,8 +62,15 @@ std::string hand_over(const Simulator& simulator, const acairo::Property& proper
     std::istringstream lines(answer.text.substr(at + found.size()));
     std::string kind;
     std::getline(lines, kind);
-    report += kind == failure.kind ? "  it has found the same failure, which can be replayed:\n"
-                                   : "  it has found another failure, which may be another bug: " + kind + "\n";
+    if (kind == failure.kind)
+        report += "  it has found the same failure, which can be replayed:\n";
+    else if (failure.kind == "deadlock")
+        report +=
+            "  it has found a failure of another kind, as a limit for which real threads would wait passes there at "
+            "once: " +
+            kind + "\n";
+    else
+        report += "  it has found another failure, which may be another bug: " + kind + "\n";
     for (std::string line; std::getline(lines, line) && line.starts_with("  ");) report += line + "\n";
     return report;
 }
