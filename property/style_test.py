@@ -84,8 +84,8 @@ SHIPPED = under('core/acairo/', 'core/linux/')
 EXAMPLES = under('core/examples/')
 CORE = under('core/')
 TESTS = under('property/', 'fuzz/', 'stress/')
-# Where all time is simulated, a sleep costs nothing and waits for nothing real.
-REAL_TESTS = lambda source: TESTS(source) and not source.path.startswith('property/simulator/')
+# Where all time is simulated, a sleep costs nothing and waits for nothing real; and a world's delays wait for nothing at all.
+REAL_TESTS = lambda source: TESTS(source) and not source.path.startswith(('property/simulator/', 'stress/platform/'))
 # In the scripted world no address is ever bound, so that any may stand there.
 BINDING_TESTS = lambda source: TESTS(source) and not source.path.startswith('property/scripted/')
 
