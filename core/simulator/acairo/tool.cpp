@@ -79,11 +79,7 @@ Found told(Batch batch) {
 }
 
 Found by_seed(const Property& property, std::uint64_t first, const Orders& orders, std::chrono::nanoseconds until) {
-    Strategy strategy = strategy_of(orders.engine);
-    if (!orders.workload.empty())
-        strategy = [&orders, made = std::move(strategy)](std::uint64_t seed) {
-            return std::make_unique<Workload>(made(seed), orders.workload);
-        };
+    const Strategy strategy = with_workload(strategy_of(orders.engine), orders.workload);
     return told(run_batch(property, strategy, first, orders.runs, until));
 }
 
@@ -271,9 +267,7 @@ int tool(int argc, char** argv) {
     app.add_option("--engine", orders.engine, "Where choices come from; enumeration: every run within the bounds")
         ->capture_default_str()
         ->check(CLI::IsMember(engines));
-    app.add_option(
-           "--workload", orders.workload,
-           "The first choices of a property's own, with commas between: what it did elsewhere. Not of an enumeration")
+    app.add_option("--workload", orders.workload, "A property's first choices, with commas between, of another world")
         ->delimiter(',');
     app.add_option("--preemptions", orders.bounds.preemptions,
                    "Of an enumeration: switches away from a thread that runs")

@@ -6,15 +6,14 @@
 //      producer.
 #pragma once
 #include <acairo/scheduler.hpp>
-#include <memory>
+#include <acairo/strategy.hpp>
 
 namespace acairo::simulator {
 
 class Workload final : public Producer {
 public:
-    // `values` must outlive it.
-    Workload(std::unique_ptr<Producer> producer, std::span<const std::uint64_t> values) noexcept
-        : producer_(std::move(producer)), values_(values) {}
+    Workload(std::unique_ptr<Producer> producer, std::vector<std::uint64_t> values) noexcept
+        : producer_(std::move(producer)), values_(std::move(values)) {}
 
     std::uint64_t below(std::uint64_t n, Tag tag) override {
         const bool given = tag == Tag::workload && Scheduler::running() != nullptr && used_ < values_.size();
@@ -24,8 +23,16 @@ public:
 
 private:
     std::unique_ptr<Producer> producer_;
-    std::span<const std::uint64_t> values_;
+    std::vector<std::uint64_t> values_;
     std::size_t used_ = 0;
 };
+
+// `values` may be empty.
+inline Strategy with_workload(Strategy strategy, std::vector<std::uint64_t> values) {
+    if (values.empty()) return strategy;
+    return [made = std::move(strategy), values = std::move(values)](std::uint64_t seed) {
+        return std::make_unique<Workload>(made(seed), values);
+    };
+}
 
 }  // namespace acairo::simulator
