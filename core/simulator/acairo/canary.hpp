@@ -20,10 +20,10 @@ struct CanaryOrders {
 // for each property. 0: yes; 1: no; 2: no such bug; 3: its repetitions disagree; 77: this build cannot see it.
 int canary(const std::string& bug, const Strategy& strategy, const CanaryOrders& orders);
 struct KillOrders {
-    std::uint64_t most_runs;           // of each property
-    std::uint64_t seed;                // of its first run
-    bool each_fault;                   // instead of them: each single fault, of the properties that stand it, on `schedules`
-    std::uint64_t schedules;           // of these, for each property
+    std::uint64_t most_runs;  // of each property
+    std::uint64_t seed;       // of its first run
+    bool each_fault;          // instead of them: each single fault, of the properties that stand it, on `schedules`
+    std::uint64_t schedules;  // of these, for each property
     std::vector<std::string> first{};  // these properties are asked first
 };
 // Whether any property fails with the planted bug, in any way: each in turn makes ten runs, then a hundred, and so on up to

@@ -56,7 +56,7 @@ struct Batch {
     Recording failing;       // what that run chose
     std::uint64_t hash = 0;  // over the traces of all runs, in their order
     bool failed = false;
-    std::string kind;    // of the failure, see Result
+    std::string kind;   // of the failure, see Result
     Reached reached{};  // how often each of the property's paths was
 };
 Batch run_batch(const Property& property, const Strategy& strategy, std::uint64_t first, std::uint64_t runs,

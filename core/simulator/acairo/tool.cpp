@@ -40,7 +40,6 @@ struct Orders {
     bool here = false;
     std::string plant;
     CanaryOrders canary{.seeds = 20, .most_runs = 0, .replays = 100};
-    std::vector<std::string> kill_first;
     bool reach = false;
     bool faults = false;
     std::uint64_t schedules = 20;
@@ -299,7 +298,7 @@ int tool(int argc, char** argv) {
         ->capture_default_str();
     CLI::App* const killing = app.add_subcommand("kill", "Whether any property fails with a planted bug");
     killing->add_option("BUG", orders.plant, "None: with none")->capture_default_str();
-    killing->add_option("--first", orders.kill_first, "These properties first");
+    killing->add_option("--first", orders.only, "These properties first");
     CLI::App* const traces = app.add_subcommand("traces", "Prints the hash of each property's first 1,000 runs");
     app.require_subcommand(0, 1);
     for (CLI::App* const command : {find, killing, traces, bytes}) command->fallthrough();
@@ -312,12 +311,11 @@ int tool(int argc, char** argv) {
             for (const Plant& plant : Plants::plants) std::printf("planted: %s\n", plant.name);
             return 0;
         }
-        orders.canary.most_runs = orders.runs;
-        orders.canary.only = orders.only;
+        orders.canary.most_runs = orders.runs, orders.canary.only = orders.only;
         if (find->parsed()) return canary(orders.plant, strategy_of(orders.engine), orders.canary);
         if (killing->parsed()) {
             return kill(orders.plant, strategy_of(orders.engine),
-                        {orders.runs, Seed::of(orders.seed), orders.faults, orders.schedules, orders.kill_first});
+                        {orders.runs, Seed::of(orders.seed), orders.faults, orders.schedules, orders.only});
         }
         if (!orders.plant.empty() && !Plants::choose(orders.plant)) {
             std::fprintf(stderr, "no planted bug \"%s\" in this program: see --list\n", orders.plant.c_str());
