@@ -42,7 +42,7 @@ say.begun = time.monotonic()
 def build(root, place, jobs):
     place.mkdir(parents=True, exist_ok=True)
     say('building (some minutes)')
-    targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', 'real_properties', 'fuzz_targets',
+    targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', 'stress_properties', 'fuzz_targets',
                *(pathlib.PurePath(t).name for t in TESTS), 'simulated_handler']
     log = place / 'build.log'
     with log.open('w') as out:
@@ -73,7 +73,8 @@ def runs_of(root, build):
                       {'RC_PARAMS': 'seed=1 max_success=200', 'GTEST_TOTAL_SHARDS': str(number), 'GTEST_SHARD_INDEX': str(part)})
 
     # The longest first.
-    yield from parts('real', 'real_properties', 4)
+    for name in properties:
+        yield Run('real', name, [build / 'stress/stress_properties', '--only', name, '--runs', '30', '--seconds', '5'])
     for test, number in TESTS.items():
         yield from parts('tests', test, number)
     yield from parts('scripted', 'scripted_tests', 1)
