@@ -17,7 +17,7 @@ void a_shorter_sleep_ends_first(Trial& trial) {
     const std::size_t count = 2 + trial.below(6);
     begun.reserve(count + 1);
     acairo::Executor executor({.workers = 1});
-    const auto sleep = [&](std::chrono::nanoseconds length) -> Task<void> {
+    const auto rest = [&](std::chrono::nanoseconds length) -> Task<void> {
         const std::size_t place = begun.size();
         begun.push_back({length, platform::now()});
         co_await acairo::sleep_for(length);
@@ -25,7 +25,7 @@ void a_shorter_sleep_ends_first(Trial& trial) {
     };
     for (std::size_t i = 0; i < count; ++i) {
         const std::chrono::milliseconds length(10 * (1 + trial.below(8)));
-        executor.spawn([&sleep, length] { return sleep(length); });
+        executor.spawn([&rest, length] { return rest(length); });
     }
     trial.require(executor.drain(std::chrono::seconds(100)), "all wake up");
     trial.require(order.size() == count, "each of them ends");
