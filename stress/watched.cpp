@@ -76,7 +76,7 @@ void print_stacks() {
 
 }  // namespace
 
-void watched(int seconds, const std::function<void()>& body) {
+void watched(int looks, const std::function<void()>& body) {
     // The first thread is not the only one that it starts where there is the thread sanitizer.
     std::thread([] {}).join();
     const std::vector<int> others = numbers_in("/proc/self/task");
@@ -99,9 +99,9 @@ void watched(int seconds, const std::function<void()>& body) {
         asleep = same ? asleep + 1 : 0;
         runs = now;
         switches = threads.switches;
-        if (asleep < seconds) continue;
+        if (asleep < looks) continue;
         print_stacks();
-        fail(Verdict::deadlock, "each thread waits, and none has run for " + std::to_string(seconds) + " seconds");
+        fail(Verdict::deadlock, "each thread waits, and none has run between " + std::to_string(looks) + " looks");
     }
     lock.unlock();
     runner.join();

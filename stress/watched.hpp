@@ -12,9 +12,9 @@ namespace stress {
 
 // Into the page of the child's parent.
 [[noreturn]] void fail(acairo::simulator::Verdict verdict, const std::string& text);
-// The body, on a thread of its own. Fails when each thread waits for `seconds`, while page().runs stays as it is, and in the end
-// when there is memory that nobody has.
-void watched(int seconds, const std::function<void()>& body);
+// The body, on a thread of its own. Fails when each thread waits at so many looks, a second apart, while page().runs stays as it is;
+// and in the end when there is memory that nobody has.
+void watched(int looks, const std::function<void()>& body);
 
 // The numbers in a directory of /proc: descriptors, threads.
 std::vector<int> numbers_in(const char* place);

@@ -15,7 +15,7 @@
 namespace stress {
 namespace {
 
-constexpr int patience = 60'000;       // milliseconds
+constexpr int patience = 60;           // looks, a second apart, at which nothing has happened
 constexpr std::uint32_t message = 27;  // what the server's handlers read at a time, see server.hpp
 constexpr std::uint32_t echoes = 5;    // of one peer
 // Bytes of one peer; of a few of them more than the buffers hold.
@@ -53,9 +53,10 @@ public:
             std::array<::epoll_event, 256> events;
             const bool can_end = ending_ && done_ == peers_.size() && !peers_.empty();
             if (can_end) return tell_ends();
-            const int limit = eager_.empty() ? patience : 0;
+            const int limit = eager_.empty() ? 1000 : 0;  // milliseconds
             const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), limit);
-            if (count == 0 && limit != 0) return give_up();
+            quiet_ = count == 0 && limit != 0 && order_ && (ending_ || !told_) ? quiet_ + 1 : 0;
+            if (quiet_ == patience) return give_up();
             for (int i = 0; i < count; ++i) {
                 const ::epoll_event& event = events[static_cast<std::size_t>(i)];
                 if (event.data.u32 == all_of_them) {
@@ -278,6 +279,7 @@ private:
     std::size_t done_ = 0;
     std::size_t reached_ = 0;          // served or done
     std::deque<std::uint32_t> eager_;  // want to send
+    int quiet_ = 0;                    // looks
     bool told_ = false;
     bool ending_ = false;
     std::uint64_t random_ = 0;

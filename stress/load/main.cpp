@@ -26,8 +26,8 @@ using stress::Scenario;
 
 // Of a process, beside its connections: each worker has two.
 constexpr std::uint32_t other_descriptors = 400;
-constexpr int patience = 300;  // seconds, of one round
-constexpr int asleep = 90;     // seconds: the peers have 60 to say who is left
+constexpr int patience = 3600;  // seconds, of a round: for a loop that never ends; deadlocks are seen soon
+constexpr int asleep = 90;      // looks, a second apart: the peers have 60 to say who is left
 
 struct Orders {
     std::vector<std::string> only;

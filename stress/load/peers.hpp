@@ -7,7 +7,8 @@
 //      it had sent, in order, as far as it came.
 //   2. Linux may lose a connection whose listener is closed during its handshake: its peer learns of it only when it sends. So at
 //      the end each peer that has seen nothing asks, once.
-//   3. Nothing waits for a time to pass. Where nothing happens for `patience`, the peers say who is left.
+//   3. Where nothing happens during `patience` looks, the peers say who is left. What they look at needs as much of the processor as
+//      the look does, so that a slow machine is no failure.
 #pragma once
 #include <array>
 #include <cstdint>

@@ -105,7 +105,7 @@ Batch run_batch(const acairo::Property& property, std::uint64_t first, std::uint
         return 0;
     });
     Batch batch;
-    std::string kind = child.wait(std::chrono::seconds(300));
+    std::string kind = child.wait(std::chrono::hours(1));
     const Page& shared = page();
     batch.runs = shared.runs.load(std::memory_order_relaxed);
     if (kind.empty()) return batch;

@@ -1,5 +1,7 @@
 // Connections that are all open, and each waits for its peer's next bytes: stop() and the destructor end all of them. What that
 // takes is told, and not judged: how fast a machine is, nobody knows.
+#include <ctime>
+
 #include "../load.hpp"
 
 namespace stress {
@@ -7,6 +9,7 @@ namespace {
 
 void stop_ends_ten_thousand(Round& round) {
     const auto begin = acairo::simulator::real_now();
+    const std::clock_t processor_before = std::clock();
     std::chrono::nanoseconds connected{};
     std::chrono::nanoseconds stopped{};
     {
@@ -24,11 +27,13 @@ void stop_ends_ten_thousand(Round& round) {
         stopped = acairo::simulator::real_now();
     }
     const auto over = acairo::simulator::real_now();
+    const double processor = static_cast<double>(std::clock() - processor_before) / CLOCKS_PER_SEC;
     const auto seconds = [](std::chrono::nanoseconds time) {
         return std::to_string(static_cast<double>(time.count()) / 1e9);
     };
     round.remark = "connected in " + seconds(connected - begin) + " s, stop() returned after " +
-                   seconds(stopped - connected) + " s, all gone " + seconds(over - stopped) + " s later";
+                   seconds(stopped - connected) + " s, all gone " + seconds(over - stopped) + " s later; " +
+                   std::to_string(processor) + " s of the processor";
 }
 
 const Scenario registered{"stop_ends_ten_thousand", stop_ends_ten_thousand, false};
