@@ -6,7 +6,7 @@
 1. Each C++ block stands, to the letter, in a source file of core/examples, which the build compiles.
 2. The line of netcat that README shows gets the answer that README names, from the server that `ci/serve` runs; SIGTERM
    then ends that with exit code 0.
-3. Each file, folder and command that README names exists; and each file that another document links to.
+3. Each file, folder, command and option that README names exists; and each file that another document links to.
 """
 import pathlib
 import re
@@ -36,7 +36,12 @@ def main(root, server):
     for command in commands:
         program = command.split()[0]
         check(program == "printf" or (root / program).is_file(), f"there is no {program}")
-    for path in re.findall(r"`((?:core|property|ci)/[\w./]*)`", text) + re.findall(r"\]\(([\w./]+)\)", text):
+    for program, words in re.findall(r"`(ci/[\w-]+)([^`]*)`", text) + [command.partition(" ")[::2] for command in commands]:
+        options = re.findall(r"(?<!\S)--[\w-]+", words) if program.startswith("ci/") else []
+        known = subprocess.run([root / program, "--help"], capture_output=True, text=True).stdout if options else ""
+        for option in options:
+            check(re.search(rf"{option}\b", known), f"{program} knows no {option}")
+    for path in re.findall(r"`((?:core|property|ci|fuzz|stress|coverage)/[\w./]*)`", text) + re.findall(r"\]\(([\w./]+)\)", text):
         check((root / path).exists(), f"there is no {path}")
 
     for document in ("CONTRIBUTING.md", "property/README.md", "stress/README.md"):
