@@ -16,8 +16,9 @@ GROUPS = {
     'tests': 'ordinary tests and plain/', 'scripted': 'tests over scripted system calls', 'simulated': 'properties in the simulated world',
     'faults': 'properties with each single fault', 'fuzz': 'inputs of the fuzz targets', 'real': 'properties with real threads'}
 # Beside how many processes each is divided among.
-TESTS = {'property_tests': 4, 'simulator/simulator_tests': 2, 'fidelity/fidelity_tests': 1, 'stack_tests': 1, 'plain_tests': 1,
+TESTS = {'property_tests': 4, 'fidelity/fidelity_tests': 1, 'stack_tests': 1, 'plain_tests': 1,
          'count_tests': 1}
+SIMULATOR = 'simulator/simulator_tests'
 
 
 class Failed(Exception):
@@ -43,7 +44,7 @@ def build(root, place, jobs):
     place.mkdir(parents=True, exist_ok=True)
     say('building (some minutes)')
     targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', 'stress_properties', 'fuzz_targets',
-               *(pathlib.PurePath(t).name for t in TESTS), 'simulated_handler']
+               *(pathlib.PurePath(t).name for t in (*TESTS, SIMULATOR)), 'simulated_handler']
     log = place / 'build.log'
     with log.open('w') as out:
         subprocess.run(['cmake', '--preset', 'coverage'], cwd=root, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
@@ -78,6 +79,10 @@ def runs_of(root, build):
     for test, number in TESTS.items():
         yield from parts('tests', test, number)
     yield from parts('scripted', 'scripted_tests', 1)
+    # Each suite alone: a run that fails, in this very process, may leave something to the next.
+    suites = subprocess.run([property_ / SIMULATOR, '--gtest_list_tests'], capture_output=True, text=True).stdout.split('\n')
+    for suite in (line.split()[0] for line in suites if re.match(r'\S+\.( |$)', line)):
+        yield Run('tests', f'simulator_tests, {suite}*', [property_ / SIMULATOR, '--gtest_brief=1', f'--gtest_filter={suite}*'])
     yield Run('tests', 'example_test.py', [*python, root / 'property/drivers/example_test.py', build / 'core/examples/simulated_handler'])
     for name in properties:
         yield Run('simulated', name, [simulated, '--only', name, '--seconds', '100000', '--seed', '1', '--runs', '1000'])

@@ -4,9 +4,12 @@
 The search finds it and prints the verdict, the command, a story of at most 20 lines and the sizes; the token replays it every
 time; a token that was changed is refused; a replay of another program's token says what is wrong.
 """
+import json
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 
 def run(*arguments):
@@ -49,3 +52,37 @@ status, output = run('--engine', 'enumeration', '--preemptions', '0', '--runs', 
 check(status in (0, 1), f'an enumeration ends with 0 or 1, not {status}', output)
 check(re.search(r'\d+ runs, .* (which are all|not yet all) with at most 0 preemptions and 0 faults', output),
       'an enumeration says how many runs it made, and whether these are all', output)
+
+# What else the tool can be asked for: each answer, and the status that goes with it.
+with tempfile.TemporaryDirectory() as directory:
+    place = pathlib.Path(directory)
+    (place / 'calm').write_bytes(bytes(200))
+    (place / 'token').write_text(token[1] + '\n')
+    timeline = place / 'timeline.html'
+    property_ = ('--only', 'a_message_comes_back')
+    for status, part, arguments in [
+            (0, 'a_message_comes_back\n', ['--list']),
+            (2, 'no property "another": see --list', ['--only', 'another']),
+            (2, 'no planted bug "one" in this program', ['canary', 'one']),
+            (2, 'no planted bug "one" in this program', ['--plant', 'one']),
+            (2, 'choices of one property', ['bytes', place / 'calm']),
+            (0, 'does not fail here', ['bytes', place / 'calm', *property_]),
+            (1, 'schema ', ['traces', '--runs', '20']),
+            (0, '0 runs of 0 properties, 0 failures', ['--each-fault']),
+            (2, 'its detector is "ghosts"', ['repro', token[1].replace(':any:', ':ghosts:')]),
+            (2, 'it was found by tsan, which this build has not', ['repro', token[1].replace(':any:', ':tsan:')]),
+            (None, 'at step ', ['repro', token[1], '--here']),  # with a leak sanitizer's status, where there is one
+            (1, f'timeline: {timeline} and {timeline}.json', ['repro', place / 'token', '--timeline', timeline])]:
+        if 'tsan' in part and run('repro', token[1].replace(':any:', ':tsan:'), '--times', '1')[0] != 2:
+            continue  # a build that has it
+        got, output = run(*arguments)
+        check((got == status if status is not None else got != 0) and part in output, f'{arguments} ends with {status}, not {got}, and says "{part}"', output)
+    check(timeline.read_text().startswith('<!') and json.loads(pathlib.Path(f'{timeline}.json').read_text()), 'the timeline is there', '')
+
+    # A fuzzer's input that fails becomes a token; of some wild ones, one does.
+    for seed in range(50):
+        (place / 'wild').write_bytes(bytes(byte * (167 + seed) % 251 for byte in range(3000)))
+        status, output = run('bytes', place / 'wild', *property_, '--tries', '20')
+        if status != 0:
+            break
+    check(status == 1 and 'ci/repro acairo1:a_message_comes_back:' in output, 'a wild input is told of as a failure is', output)
