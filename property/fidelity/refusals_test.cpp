@@ -8,6 +8,7 @@
 
 #include <acairo/kernel.hpp>
 #include <cerrno>
+#include <utility>
 
 namespace {
 
@@ -88,7 +89,7 @@ TEST_F(A_refusal, of_an_option_is_that_of_Linux) {
         EXPECT_EQ(kernel.setsockopt(simulated, level, name, &linger, size), error) << name;
     }
     int value = 0;
-    for (const auto [level, name] : {std::pair(SOL_SOCKET, 9999), std::pair(99, SO_REUSEADDR)}) {
+    for (const auto& [level, name] : {std::pair(SOL_SOCKET, 9999), std::pair(99, SO_REUSEADDR)}) {
         ::socklen_t size = sizeof value;
         const long error = told(::getsockopt(socket, level, name, &value, &size));
         EXPECT_LT(error, 0) << name;
