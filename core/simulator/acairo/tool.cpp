@@ -1,7 +1,7 @@
 // Searching and replaying, and what is printed of it.
-#include <unistd.h>
 #include <acairo/bytes.hpp>
 #include <acairo/canary.hpp>
+#include <acairo/debugger.hpp>
 #include <acairo/failure.hpp>
 #include <acairo/plants.hpp>
 #include <acairo/replay.hpp>
@@ -14,9 +14,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -161,17 +159,6 @@ std::string contents_or_itself(const std::string& argument) {
     return text.str();
 }
 
-// Becomes gdb, which runs the token in a process of its own: nobody ends that after a while, as a run's parent would.
-int start_gdb(const Orders& orders, const char* program) {
-    const std::string self = std::filesystem::read_symlink("/proc/self/exe");
-    ::execlp("gdb", "gdb", "-q", "-ex", "set breakpoint pending on", "-ex", "break acairo::simulator::Scheduler::fail",
-             "-ex", "break __sanitizer::Die", "-ex", "run", "--args", self.c_str(), "repro", orders.token.c_str(),
-             "--here", nullptr);
-    std::fprintf(stderr, "%s: gdb cannot be started: %s; install Debian's package gdb\n", program,
-                 std::strerror(errno));
-    return 2;
-}
-
 // What a fuzzer has written down, in this process, which has made no other run.
 int tell_of_bytes(const Orders& orders) {
     const Property* const property = orders.only.size() == 1 ? Property::find(orders.only[0]) : nullptr;
@@ -209,7 +196,7 @@ int replay(const Orders& orders, const char* program) {
             "stale: the token is of schema %s, and this program of %s: what it recorded may mean something else here\n",
             token.schema.c_str(), schema());
     }
-    if (orders.gdb) return start_gdb(orders, program);
+    if (orders.gdb) return start_gdb(orders.token, program);
     if (orders.here) {
         Replay recorded(token.recording);
         Choices choices(recorded);
