@@ -35,6 +35,15 @@ if(ACAIRO_FUZZER)
     target_compile_options(acairo_simulated PRIVATE ${ACAIRO_FUZZER_COVERAGE})
 endif()
 
+# What gdb can do with a run, as a text in each program; and what it looks at, described in every build.
+set(acairo_gdb "${acairo_SOURCE_DIR}/core/simulator/gdb")
+set(acairo_gdb_commands "${PROJECT_BINARY_DIR}/gdb_commands.cpp")
+add_custom_command(OUTPUT "${acairo_gdb_commands}" DEPENDS "${acairo_gdb}/acairo.py" "${acairo_gdb}/commands.cmake" VERBATIM
+    COMMAND ${CMAKE_COMMAND} "-Dscript=${acairo_gdb}/acairo.py" "-Doutput=${acairo_gdb_commands}" -P "${acairo_gdb}/commands.cmake")
+target_sources(acairo_simulator PRIVATE "${acairo_gdb_commands}")
+set_source_files_properties("${acairo_SOURCE_DIR}/core/simulator/acairo/debugger.cpp" PROPERTIES
+    COMPILE_OPTIONS "-g;$<IF:$<CXX_COMPILER_ID:Clang>,-fstandalone-debug,-femit-class-debug-always>")
+
 # What runs between two threads of a run must not be seen by the thread sanitizer: see sanitizers.hpp, invariant 2. The option
 # does nothing in other builds.
 foreach(unseen allocations fiber sanitizers scheduler threads waiting)

@@ -7,22 +7,11 @@
 #include <new>
 
 namespace acairo::simulator::allocations {
+
+constinit Table table;
+
 namespace {
 
-struct Entry {
-    void* place;
-    std::uint64_t number;
-    std::uint64_t size;
-};
-
-// Open addressing, linear probing; grown with malloc, never in the program's own heap functions.
-struct Table {
-    Entry* entries = nullptr;
-    std::size_t capacity = 0;
-    std::size_t used = 0;
-};
-
-Table table;
 bool counting = false;
 std::uint64_t failing = 0;
 bool persists = false;

@@ -19,6 +19,20 @@ struct Census {
     bool failed = false;           // one of them did
 };
 
+// Which of the run's allocations are alive: open addressing, linear probing; grown with malloc, never in the program's own heap
+// functions. Also a debugger looks there.
+struct Entry {
+    void* place;
+    std::uint64_t number;
+    std::uint64_t size;
+};
+struct Table {
+    Entry* entries = nullptr;
+    std::size_t capacity = 0;
+    std::size_t used = 0;
+};
+extern Table table;
+
 // The failing-th allocation fails (0: none), and, if `persists`, all that follow. `told` is called before each that does, on
 // its fiber.
 void begin_run(std::uint64_t failing, bool persists, void (*told)() noexcept) noexcept;

@@ -36,6 +36,7 @@ struct Orders {
     std::string timeline;
     bool gdb = false;
     bool here = false;
+    std::uint64_t stop_at = ~std::uint64_t{0};
     std::string plant;
     CanaryOrders canary{.seeds = 20, .most_runs = 0, .replays = 100};
     bool reach = false;
@@ -177,7 +178,7 @@ int tell_of_bytes(const Orders& orders) {
     return tell(*property, make, orders.tries);
 }
 
-int replay(const Orders& orders, const char* program) {
+int replay(const Orders& orders) {
     const Token token = token_of(contents_or_itself(orders.token));
     const Property* const property = property_of_token(token.property);
     if (!property) {
@@ -196,14 +197,8 @@ int replay(const Orders& orders, const char* program) {
             "stale: the token is of schema %s, and this program of %s: what it recorded may mean something else here\n",
             token.schema.c_str(), schema());
     }
-    if (orders.gdb) return start_gdb(orders.token, program);
-    if (orders.here) {
-        Replay recorded(token.recording);
-        Choices choices(recorded);
-        const Outcome outcome = run_here(*property, choices);
-        std::printf("%s\n", outcome.verdict == Verdict::passed ? "it does not fail here" : outcome.text.c_str());
-        return outcome.verdict == Verdict::passed ? 0 : 1;
-    }
+    if (orders.gdb) return debug(*property, token.recording, orders.token);
+    if (orders.here) return replay_here(*property, token.recording, orders.stop_at);
     std::uint64_t failed = 0;
     std::uint64_t hash = 0;
     bool differs = false;
@@ -273,8 +268,10 @@ int tool(int argc, char** argv) {
     repro->add_option("--times", orders.times, "So often")->capture_default_str()->check(CLI::PositiveNumber);
     repro->add_option("--timeline", orders.timeline,
                       "Writes a picture of the interleaving: a page for a browser, and FILE.json for Perfetto");
-    repro->add_flag("--gdb", orders.gdb, "Stops in gdb where it fails");
+    repro->add_flag("--gdb", orders.gdb,
+                    "Stops in gdb before the step that fails: acairo help tells what to ask there");
     repro->add_flag("--here", orders.here, "In this very process, for a debugger");
+    repro->add_option("--stop-at", orders.stop_at, "With --here: a debugger stops before this step");
     CLI::App* const bytes = app.add_subcommand("bytes", "Makes a token of the input that a fuzzer found");
     bytes->add_option("FILE", orders.token)->required()->check(CLI::ExistingFile);
     app.add_option("--plant", orders.plant, "With this planted bug");
@@ -310,7 +307,7 @@ int tool(int argc, char** argv) {
         }
         if (bytes->parsed()) return tell_of_bytes(orders);
         if (traces->parsed()) return print_traces(orders.runs);
-        return repro->parsed() ? replay(orders, argv[0]) : search(orders);
+        return repro->parsed() ? replay(orders) : search(orders);
     } catch (const std::invalid_argument& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return 2;
