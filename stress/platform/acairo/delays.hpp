@@ -7,7 +7,7 @@
 //      streams are a function of the seed, the interleaving is not.
 //   2. Nothing here orders what two threads of a run do: no lock, and nothing shared is written but at a thread's end. Else a
 //      delay would hide the race that it is there for.
-//   3. A thread naps for no longer than `longest_naps` in all, so that a run ends soon.
+//   3. A thread naps for no longer than `longest_naps` in all, and yields `most_yields` times at most, so that a run ends soon.
 //   4. What is injected could have been the kernel's doing: see platform.hpp.
 #pragma once
 #include <cstddef>
