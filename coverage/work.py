@@ -64,7 +64,13 @@ def runs_of(root, build):
     python = [sys.executable, '-B']
     property_ = build / 'property'
     simulated = property_ / 'simulated_properties'
-    listed = subprocess.run([simulated, '--list'], capture_output=True, text=True).stdout.split('\n')
+
+    def said_by(*command):
+        # What listing reaches is nobody's, and its profile would lie around.
+        environment = {**os.environ, 'LLVM_PROFILE_FILE': os.devnull}
+        return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.split('\n')
+
+    listed = said_by(simulated, '--list')
     properties = [p.stem for p in sorted((root / 'property/properties').glob('*.cpp'))]
 
     def parts(group, test, number):
@@ -79,8 +85,7 @@ def runs_of(root, build):
         yield from parts('tests', test, number)
     yield from parts('scripted', 'scripted_tests', 1)
     # Each suite alone: a run that fails, in this very process, may leave something to the next.
-    suites = subprocess.run([property_ / SIMULATOR, '--gtest_list_tests'], capture_output=True, text=True).stdout.split('\n')
-    for suite in (line.split()[0] for line in suites if re.match(r'\S+\.( |$)', line)):
+    for suite in (line.split()[0] for line in said_by(property_ / SIMULATOR, '--gtest_list_tests') if re.match(r'\S+\.( |$)', line)):
         yield Run('tests', f'simulator_tests, {suite}*', [property_ / SIMULATOR, '--gtest_brief=1', f'--gtest_filter={suite}*'])
     yield Run('tests', 'example_test.py', [*python, root / 'property/drivers/example_test.py', build / 'core/examples/simulated_handler'])
     for name in properties:
