@@ -29,7 +29,6 @@ def arguments():
     parser = argparse.ArgumentParser(prog='ci/coverage', add_help=False)
     parser.add_argument('--raise', dest='raise_', action='store_true')
     parser.add_argument('--again', action='store_true')
-    parser.add_argument('--second-opinion', action='store_true')
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     chosen = parser.parse_args()
     if chosen.jobs < 1:
@@ -84,13 +83,6 @@ def main():
     print(page.table(summary.rooms, summary.files))
     for group, reached, alone in summary.groups:
         print(f'{group:10} reaches {len(reached):6,}, and alone {len(alone):5,}: {work.GROUPS[group]}')
-    if chosen.second_opinion:
-        reached, missed = work.second_opinion(ROOT, PLACE, runs)
-        by_clang = {(i.file, i.position[0]): i.reached for i in items if i.kind == 'line'}
-        for place in sorted(missed | reached):
-            if by_clang.get(place, place in reached) != (place in reached):
-                print(f'{place[0]}:{place[1]}: {"only by g++" if place in reached else "only by clang"}')
-        print(f'by g++, too: {100 * len(reached) / len(reached | missed):.1f} % of {len(reached | missed):,} lines of core, simulator and all')
     for line in failed + problems + under + ([] if chosen.raise_ else over):
         print(f'ci/coverage: {line}', file=sys.stderr)
     print(f'{page.sentence(summary.rooms)}; see {(PLACE / "index.html").relative_to(ROOT)}')

@@ -162,31 +162,3 @@ def programs_of(runs):
         program = next(p for p in run.command if isinstance(p, pathlib.Path) and not re.search(r'\.py$', p.name))
         found.setdefault(run.group, {})[program] = None
     return {group: list(those) for group, those in found.items()}
-
-
-def second_opinion(root, place, runs):
-    """The lines of core/ that gcov saw reached, and those that it did not, over the same runs, as (file, number)."""
-    say('the second opinion: building with g++ (some minutes)')
-    tree = place / 'gcc'
-    check(['cmake', '-G', 'Ninja', '-S', root, '-B', tree, '-DCMAKE_CXX_COMPILER=g++', '-DCMAKE_C_COMPILER=gcc',
-           '-DCMAKE_CXX_FLAGS=-O0 --coverage -fprofile-update=atomic', '-DACAIRO_TESTS=ON', '-DACAIRO_COVERAGE=ON', '-DACAIRO_PLANTED=OFF',
-           '-DACAIRO_REAL=OFF', '-DACAIRO_EXAMPLES=OFF'], stdout=subprocess.DEVNULL)
-    check(['cmake', '--build', tree, '-j', str(os.cpu_count()), '--target', 'scripted_tests', 'simulated_properties'], stdout=subprocess.DEVNULL)
-    for counts in tree.rglob('*.gcda'):
-        counts.unlink()
-    theirs = [run for run in runs if run.command[0].name in ('scripted_tests', 'simulated_properties')]
-    for number, run in enumerate(theirs, 1):
-        say(f'the second opinion: {number} of {len(theirs)}: {run.group}: {run.name}')
-        program = tree / run.command[0].relative_to(place / 'build')
-        check([program, *run.command[1:]], cwd=root, stdout=subprocess.DEVNULL)
-    trace = place / 'gcc.info'
-    check(['lcov', '--quiet', '--capture', '--directory', tree, '--output-file', trace, '--include', f'{root}/core/*'])
-    reached, missed, name = set(), set(), ''
-    for line in trace.read_text().split('\n'):
-        key, _, value = line.partition(':')
-        if key == 'SF':
-            name = str(pathlib.Path(value).relative_to(root))
-        elif key == 'DA':
-            number, count = value.split(',')[:2]
-            (reached if int(count) else missed).add((name, int(number)))
-    return reached, missed - reached
