@@ -237,7 +237,7 @@ def calm(programs, stage):
         say(f'{killed["who"]} fails without any mutant, and is left out: {killed["how"]}')
         programs.quiet.setdefault(stage, []).append(killed['who'])
         begin = time.monotonic()
-    programs.patience[stage] = 60 + 20 * (time.monotonic() - begin)
+    programs.patience[stage] = 60 + 5 * (time.monotonic() - begin)
 
 
 def attempted(programs, stage, mutant, history):
@@ -266,7 +266,8 @@ def staged(mutants, records, programs, orders):
         calm(programs, stage)
         say(f'{stage}: {len(asked)} mutants')
         begin, last, dead = time.monotonic(), time.monotonic(), 0
-        with concurrent.futures.ThreadPoolExecutor(1 if stage == 'counts' else orders.jobs) as pool:
+        # The tests over real sockets mostly wait; those that count must be alone.
+        with concurrent.futures.ThreadPoolExecutor({'counts': 1, 'property': 6 * orders.jobs}.get(stage, orders.jobs)) as pool:
             futures = {pool.submit(attempted, programs, stage, m, history): m for m in asked}
             try:
                 for number, future in enumerate(concurrent.futures.as_completed(futures), 1):
