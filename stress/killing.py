@@ -37,8 +37,10 @@ import os
 import pathlib
 import re
 import resource
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import mutants as generator
@@ -173,8 +175,9 @@ class Programs:
 class Attempt:
     """One mutant, or none, at one stage."""
 
-    def __init__(self, programs, stage, mutant=None, first=()):
+    def __init__(self, programs, stage, mutant=None, first=(), quiet=()):
         self.stage, self.mutant = stage, mutant
+        self.quiet = [*programs.quiet.get(stage, []), *quiet]  # these tests are not asked
         self.program = programs.of(stage)
         self.environment = programs.environment(stage, mutant.number if mutant else 0)
         self.first, self.programs = first, programs
@@ -185,12 +188,21 @@ class Attempt:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     def output_of(self, command, patience):
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience,
-                                  env=self.environment, cwd=self.programs.source, preexec_fn=self.bounded)
-            return done.returncode, done.stdout.decode(errors='replace')
-        except subprocess.TimeoutExpired as late:
-            return None, (late.stdout or b'').decode(errors='replace')
+        with tempfile.TemporaryFile() as output:
+            # A group of its own: what hangs may have children, which hang, too.
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=self.environment,
+                                     cwd=self.programs.source, preexec_fn=self.bounded, start_new_session=True)
+            try:
+                status = child.wait(patience)
+            except subprocess.TimeoutExpired:
+                status = None
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait()
+            output.seek(0)
+            return status, output.read().decode(errors='replace')
 
     def killed(self):
         """Who and how; None: it is alive."""
@@ -210,10 +222,8 @@ class Attempt:
         return {'who': found[1], 'runs': int(found[2]), 'how': found[3]}
 
     def by_tests(self):
-        quiet = self.programs.quiet.get(self.stage, [])
-        command = [self.program, '--gtest_fail_fast']
-        status, output = self.output_of(command + ([f'--gtest_filter=-{":".join(quiet)}'] if quiet else []),
-                                        self.programs.patience.get(self.stage, 1200))
+        command = [self.program, '--gtest_fail_fast', f'--gtest_filter=-{":".join(self.quiet)}']
+        status, output = self.output_of(command, self.programs.patience.get(self.stage, 1200))
         if status == 0:
             return None
         failed = re.findall(r'^\[  FAILED  \] ([\w./]+)', output, re.MULTILINE)
@@ -242,11 +252,16 @@ def calm(programs, stage):
 
 def attempted(programs, stage, mutant, history):
     near = history[mutant.function] + history[mutant.file] + history['']
-    killed = Attempt(programs, stage, mutant, [name for name, _ in near.most_common(12)] if stage in SIMULATED else ()).killed()
-    if killed and stage in TESTS and not all(Attempt(programs, stage, mutant).again(killed['who']) for _ in range(2)):
+    if stage in SIMULATED:
+        return Attempt(programs, stage, mutant, [name for name, _ in near.most_common(12)]).killed()
+    passing = []
+    while killed := Attempt(programs, stage, mutant, quiet=passing).killed():
+        if all(Attempt(programs, stage, mutant).again(killed['who']) for _ in range(2)):
+            return killed
+        # The others are still to be asked: the first failure ended that attempt.
         say(f'{killed["who"]} failed once with {mutant.name}, and not again: it does not count')
-        return None
-    return killed
+        passing.append(killed['who'])
+    return None
 
 
 def staged(mutants, records, programs, orders):
