@@ -112,7 +112,6 @@ def built(source, place, sanitizer, program):
                    'CFLAGS': flags, 'CXXFLAGS': f'{flags} -stdlib=libc++', 'LDFLAGS': f'-L{archives} -fuse-ld=lld -l:libstdc++.so.6',
                    'LIB_FUZZING_ENGINE': str(engine), 'SANITIZER': sanitizer, 'FUZZING_ENGINE': 'libfuzzer',
                    'FUZZING_LANGUAGE': 'c++', 'ARCHITECTURE': 'x86_64', **{name: str(path) for name, path in folders.items()}}
-    environment |= {name: value for name, value in os.environ.items() if 'CCACHE' in name or name.endswith('_LAUNCHER')}
     if program:
         environment['ACAIRO_FUZZ_TARGETS'] = str(program)
     status, output = run(['bash', '-eux', folders['SRC'] / 'build.sh'], cwd=link, env=environment)
