@@ -36,6 +36,9 @@ from clang.cindex import CursorKind, TypeKind
 
 import plant
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'property'))
+import join
+
 STATEMENT, CONDITION, EXPRESSION, VOID = 'statement', 'condition', 'expression', 'void'
 FUNCTIONS = {CursorKind.FUNCTION_DECL, CursorKind.CXX_METHOD, CursorKind.CONSTRUCTOR, CursorKind.DESTRUCTOR,
              CursorKind.CONVERSION_FUNCTION, CursorKind.FUNCTION_TEMPLATE}
@@ -456,17 +459,10 @@ def copied(source, output, mutants):
     plant.write(output / 'mutants.json', told + '\n')
 
 
-def joined(sources, output, name, count):
-    """Many sources in a few: the core's functions, long with mutants, are then compiled a few times only. What is in an unnamed
-    namespace gets one with the source's name."""
-    for i in range(count):
-        text = ''
-        for path in sources[i::count]:
-            inside = re.sub(r'^namespace \{$', f'inline namespace of_{path.stem} {{', path.read_text(), flags=re.MULTILINE)
-            text += f'#line 1 "{path}"\n{inside}\n'
-        includes = sorted(set(re.findall(r'^#include .*$', text, re.MULTILINE)))
-        text = re.sub(r'^#include .*$', '', text, flags=re.MULTILINE)
-        plant.write(output / f'{name}_{i}.cpp', '\n'.join([*includes, text]))
+def write_joined(sources, output, name, count):
+    """The core's functions, long with mutants, are then compiled a few times only."""
+    for path, text in join.joined(sources, output, name, count).items():
+        plant.write(path, text)
 
 
 CHOSEN = '''#include <acairo/planted.hpp>
@@ -498,10 +494,10 @@ def chosen(span, old, mutants):
 def compiled(source, output, mutants):
     """Writes the copy of those that compile; returns these, and the others."""
     properties = sorted((source / 'property/properties').glob('*.cpp'))
-    joined(properties, output, 'properties', 3)
+    write_joined(properties, output, 'properties', 3)
     for name, directory, count in (('property', 'property', 4), ('scripted', 'property/scripted', 2), ('counts', 'property/counts', 1),
                                    ('stack', 'property/stack', 1)):
-        joined(sorted((source / directory).glob('*_test.cpp')), output, f'{name}_tests', count)
+        write_joined(sorted((source / directory).glob('*_test.cpp')), output, f'{name}_tests', count)
     left = mutants
     # What was found out before, of the same mutants and properties, is kept.
     told = hashlib.sha256(repr([m.told() for m in mutants]).encode() + b''.join(path.read_bytes() for path in properties)).hexdigest()
