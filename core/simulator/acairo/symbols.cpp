@@ -3,9 +3,11 @@
 #include <unistd.h>
 #include <acairo/symbols.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -74,6 +76,13 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
     return lines;
 }
 
+// What backtrace_symbols(3) puts at the end of a line, or null.
+void* address_in(const std::string& line) {
+    const std::size_t at = line.rfind("[0x");
+    if (at == std::string::npos || !line.ends_with(']')) return nullptr;
+    return reinterpret_cast<void*>(std::stoull(line.substr(at + 1), nullptr, 16));
+}
+
 std::string short_function(std::string function) {
     for (const std::string_view noise : {"(anonymous namespace)::", "[abi:cxx11]"}) {
         for (std::size_t at = function.find(noise); at != std::string::npos; at = function.find(noise)) {
@@ -120,6 +129,29 @@ std::map<void*, std::vector<Line>> lines_of(const std::set<void*>& addresses) {
         }
     }
     return lines;
+}
+
+std::string with_lines(const std::string& text) {
+    std::set<void*> addresses;
+    std::istringstream before(text);
+    for (std::string line; std::getline(before, line);) {
+        if (void* const address = address_in(line)) addresses.insert(address);
+    }
+    const auto lines = lines_of(addresses);
+    const bool places = std::ranges::any_of(lines, [](const auto& of) { return !of.second[0].file.empty(); });
+    std::string told;
+    std::istringstream again(text);
+    for (std::string line; std::getline(again, line);) {
+        void* const address = address_in(line);
+        if (!address || !places) {
+            told += line + "\n";
+            continue;
+        }
+        for (const Line& call : lines.at(address)) {
+            if (call.is_the_programs() && !call.file.empty()) told += "      " + call.text() + "\n";
+        }
+    }
+    return told;
 }
 
 }  // namespace acairo::simulator

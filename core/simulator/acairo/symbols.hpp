@@ -27,4 +27,8 @@ struct Line {
 // Innermost first. One process is asked about all of them: it reads all of our symbols.
 std::map<void*, std::vector<Line>> lines_of(const std::set<void*>& addresses);
 
+// `text`, in which each line of backtrace_symbols(3) has become what of the program lies there: its calls, and not the
+// simulator's. Where nobody knows any place, as it was.
+std::string with_lines(const std::string& text);
+
 }  // namespace acairo::simulator

@@ -7,6 +7,7 @@
 #include <acairo/replay.hpp>
 #include <acairo/seed.hpp>
 #include <acairo/story.hpp>
+#include <acairo/symbols.hpp>
 #include <acairo/timeline.hpp>
 #include <acairo/token.hpp>
 #include <acairo/tool.hpp>
@@ -219,8 +220,8 @@ int replay(const Orders& orders) {
         std::printf("timeline: %s and %s.json\n", orders.timeline.c_str(), orders.timeline.c_str());
     }
     if (failed != 0) {
-        std::printf("FAILED: %s: %s\n%s%s%s\n", property->name, result.kind.c_str(), story_of(result).c_str(),
-                    deeds_of(result).c_str(), result.text.c_str());
+        std::printf("FAILED: %s: %s\n%s%s%s", property->name, result.kind.c_str(), story_of(result).c_str(),
+                    deeds_of(result).c_str(), with_lines(result.text).c_str());
     }
     std::printf("%s%s: failed %llu times of %llu\n", stale ? "(stale) " : "", property->name,
                 static_cast<unsigned long long>(failed), static_cast<unsigned long long>(orders.times));

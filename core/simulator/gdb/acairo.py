@@ -109,6 +109,8 @@ def short(function):
     text = re.sub(r'\$_\d+|\{lambda[^{}]*?#\d+\}|<lambda[^>]*>|\'lambda\d*\'\(.*?\)', 'lambda', text)
     text = mangled(text) if text.startswith('_Z') else text.replace('operator()', 'call')
     text = without(without(text, '<', '>'), '(', ')').split(' const')[0].strip()
+    # What several sources that are compiled as one are told apart by.
+    text = re.sub(r'\bof_\w+?::', '', text)
     text = re.sub(r'lambda::call.*', 'lambda', text).split(' ')[-1]
     parts = [part for part in text.split('::') if part not in ('acairo', 'simulated_world', 'detail', 'simulator', 'property', '')]
     return '::'.join(parts[-2:])
