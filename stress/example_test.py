@@ -37,6 +37,11 @@ def plain(text, root):
     return [line.rstrip() for line in text.strip('\n').split('\n')]
 
 
+def frames(lines):
+    """g++ does not always know the line at which a coroutine waits."""
+    return [re.sub(r'^(  #.*\.[ch]pp).*', r'\1', line) for line in lines]
+
+
 def agree(shown, said):
     """Each shown line is there, in the order; "..." is any number of lines, and everywhere else none is left out."""
     at, free = 0, False
@@ -97,7 +102,7 @@ def main(root, program, *options):
                 block += f'    (gdb) {typed}\n'
             block += ''.join(f'    {line}'.rstrip() + '\n' for line in shortened(lines, shown))
             shown = shown[:-1] if shown and not shown[-1] else shown
-            if not options and (problem := agree(shown, lines)):
+            if not options and (problem := agree(frames(shown), frames(lines))):
                 problems.append(f'{readme}: {command}{": " + typed if typed else ""}\n{problem}')
         written = written.replace(match[0], block)
     if seen < 4:
@@ -105,7 +110,7 @@ def main(root, program, *options):
     if options:
         readme.write_text(before + BEGIN + written + END + after)
     for problem in problems:
-        print(f'{problem}\nwrite it anew: stress/example_test.py . build/gcc-o2/property/planted_properties --write')
+        print(f'{problem}\nwrite it anew: stress/example_test.py . build/clang-o2/property/planted_properties --write')
     return 1 if problems else 0
 
 
