@@ -18,8 +18,8 @@ def joined(sources, output, name, count):
         text = ''
         for path in sources[i::count]:
             inside = re.sub(r'^namespace \{$', f'inline namespace of_{path.stem} {{', path.read_text(), flags=re.MULTILINE)
-            # Includes go before all: without this, a later source would include within what an earlier one defines for itself.
             text += f'#line 1 "{path}"\n{inside}\n'
+        # Before all: without this, a later source would include within what an earlier one defines for itself.
         includes = sorted(set(re.findall(r'^#include .*$', text, re.MULTILINE)))
         text = re.sub(r'^#include .*$', '', text, flags=re.MULTILINE)
         texts[output / f'{name}_{i}.cpp'] = '\n'.join([*includes, text])
