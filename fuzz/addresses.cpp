@@ -46,7 +46,7 @@ void an_address_is_bound_as_written_or_refused(acairo::Trial& trial) {
 
 const acairo::Property registered{"an_address_is_bound_as_written_or_refused",
                                   an_address_is_bound_as_written_or_refused,
-                                  {.interruptions = false, .shortages = false, .network = false}};
+                                  {.interruptions = false, .older_loads = false, .shortages = false, .network = false}};
 const Target target{"addresses", registered.name, "trailing_garbage_in_a_port"};
 
 }  // namespace

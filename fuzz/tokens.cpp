@@ -48,7 +48,7 @@ void a_token_is_what_it_says_or_refused(Trial& trial) {
 
 const acairo::Property registered{"a_token_is_what_it_says_or_refused",
                                   a_token_is_what_it_says_or_refused,
-                                  {.interruptions = false, .shortages = false, .network = false}};
+                                  {.interruptions = false, .older_loads = false, .shortages = false, .network = false}};
 const Target target{"tokens", registered.name, "itself"};
 
 }  // namespace

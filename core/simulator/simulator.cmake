@@ -46,7 +46,7 @@ set_source_files_properties("${acairo_SOURCE_DIR}/core/simulator/acairo/debugger
 
 # What runs between two threads of a run must not be seen by the thread sanitizer: see sanitizers.hpp, invariant 2. The option
 # does nothing in other builds.
-foreach(unseen allocations fiber sanitizers scheduler threads waiting)
+foreach(unseen allocations fiber memory_model sanitizers scheduler threads waiting)
     set_source_files_properties("${acairo_SOURCE_DIR}/core/simulator/acairo/${unseen}.cpp" PROPERTIES
         COMPILE_OPTIONS -fno-sanitize=thread)
 endforeach()

@@ -78,10 +78,10 @@ template <class Body> Ran calm_run(Body&& body, const Options& options = {}) {
     return run(zeros, body, options);
 }
 
-// No wait ends without a reason, and no weak exchange fails: fewer choices to enumerate.
+// No wait ends without a reason, no weak exchange fails, and loads see the newest store: fewer choices to enumerate.
 inline Options without_faults() {
     Options options;
-    options.spurious = 0;
+    options.spurious = options.older_loads = 0;
     return options;
 }
 

@@ -145,7 +145,16 @@ void allocates_ten_times(Trial& trial) {
     } catch (const std::bad_alloc&) {}
 }
 
-const Property counting{"ten_are_counted", counts_to_ten};
+void looks_at_what_another_stores(Trial&) {
+    platform::atomic<int> word(0);
+    platform::thread other([&] { word.store(1, relaxed); });
+    for (int i = 0; i < 10; ++i) (void)word.load(relaxed);
+    other.join();
+}
+
+const Property counting{"ten_are_counted", counts_to_ten, {.shortages = false}};
+const Property looking{
+    "loads_see_some_store", looks_at_what_another_stores, {.interruptions = false, .shortages = false}};
 const Property starting{"threads_start_or_not", starts_a_thread};
 const Property allocating{"there_is_memory_or_not", allocates_ten_times, {.interruptions = false, .allocations = true}};
 
@@ -173,6 +182,10 @@ TEST(Story, tells_of_an_allocation_that_fails) {
 
 TEST(Story, tells_of_a_thread_that_does_not_start) {
     expect_told(starting, "thread.start ", "fails: no thread", "starts_a_thread");
+}
+
+TEST(Story, tells_of_a_load_that_sees_an_older_store) {
+    expect_told(looking, "atomic.load ", "sees an older store", "looks_at_what_another_stores");
 }
 
 TEST(Story, tells_of_a_wait_that_ends_for_no_reason) {

@@ -92,6 +92,7 @@ void Machine::enter(Operation operation, int fd) {
     }
     scheduler_.point(operation, object_of(fd));
     const Unseen unseen;
+    if (MemoryModel* const memory = scheduler_.memory()) memory->acquires(0), memory->releases(0);
     if (kernel_.origin(fd) == before || kernel_.state_of(fd) == State::no_descriptor) return;
     if (observer_) observer_->misused(operation.name, fd);
     scheduler_.fail(Verdict::reused_descriptor,

@@ -37,6 +37,7 @@ Outcome Machine::run(Choices& choices, const Setting& setting, void (*body)(void
     kernel_.reset(configuration);
     Options options = setting.options;
     if (!weather_.interruptions) options.spurious = 0;
+    if (!weather_.older_loads) options.older_loads = 0;
     options.thread_failures = weather_.shortages ? 1 : 0;
     options.clock_jumps = weather_.clock_jumps ? most_clock_jumps : 0;
     observer_ = setting.observer;

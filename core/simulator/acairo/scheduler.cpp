@@ -48,6 +48,7 @@ void Scheduler::reset(Choices& choices, const Options& options) noexcept {
     ready_count_ = alive_ = thread_failures_ = 0;
     clock_jumps_ = options.clock_jumps;
     started_ = 0;
+    memory_.reset(options.older_loads != 0);
 }
 
 void Scheduler::clean_up() {
@@ -86,7 +87,8 @@ void Scheduler::start(Fiber& fiber, void (*entry)(void*), void* argument, std::s
     fiber.next_waiting = fiber.previous_waiting = nullptr;
     fiber.joiners = WaitQueue();
     fiber.slot = nullptr;
-    fiber.spurious_in_a_row = 0;
+    fiber.spurious_in_a_row = fiber.older_in_a_row = 0;
+    if (current_ != nullptr && memory_.on()) memory()->starts(fiber.number);
     fiber.starter = current_ == nullptr ? 0 : current_->number;
     fiber.started = where;
     fiber.context.prepare(&Scheduler::body_of, &fiber);

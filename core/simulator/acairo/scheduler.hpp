@@ -19,6 +19,7 @@
 #pragma once
 #include <acairo/choices.hpp>
 #include <acairo/fiber.hpp>
+#include <acairo/memory_model.hpp>
 #include <acairo/operation.hpp>
 #include <acairo/sanitizers.hpp>
 #include <acairo/sink.hpp>
@@ -61,6 +62,7 @@ struct Options {
     std::uint64_t step_limit = 1'000'000;
     std::uint32_t empty_polls = 200;    // in a row, while no other thread can run: more are a busy loop
     std::uint32_t spurious = 2;         // how often in a row a wait may wake, or a weak exchange fail, for no reason
+    std::uint32_t older_loads = 2;      // how often in a row a thread's load may see another store than the newest
     std::uint32_t thread_failures = 0;  // how many threads may fail to start
     std::uint32_t processors = 2;       // what hardware_concurrency() says
     // How often, and by how much in all, time may pass although a thread could run: as on a machine that is busy with others.
@@ -134,6 +136,7 @@ struct Fiber {
     void* slot = nullptr;             // thread_slot()
     std::uint64_t wanting_since = 0;  // the step at which it first tried to lock what it waits for
     std::uint32_t spurious_in_a_row = 0;
+    std::uint32_t older_in_a_row = 0;
     void (*entry)(void*) = nullptr;
     void* argument = nullptr;
     std::uint32_t starter = 0;
@@ -183,6 +186,15 @@ public:
     std::uint64_t below(std::uint64_t n, Tag tag);
     // Whether something happens for no reason now: a choice of the tag `fault`, at most Options::spurious times in a row.
     bool spurious();
+    // What orders the threads' loads and stores, where the run that goes on is; null: each load sees the newest store.
+    MemoryModel* memory() noexcept {
+        if (!memory_.on()) return nullptr;
+        memory_.is_at(current_->number, steps_);
+        return &memory_;
+    }
+    // How many stores before the newest a load sees: a choice of the tag `fault` below `count`, at most Options::older_loads
+    // times in a row.
+    std::uint32_t older_than_newest(std::uint32_t count);
     // A new thread: first the fiber, in whose room what it calls may be put, then its start.
     Fiber& next_fiber();
     void start(Fiber& fiber, void (*entry)(void*), void* argument, std::source_location where);
@@ -251,6 +263,7 @@ private:
     Host* host_;
     Sink* sink_ = nullptr;
     Waker waker_ = Waker::fiber;
+    MemoryModel memory_;
     Choices* choices_ = nullptr;
     Fiber* current_ = nullptr;
     std::uint64_t steps_ = 0;

@@ -94,6 +94,7 @@ std::string text_of_result(const Event& event) {
 std::string text_of_fault(std::string_view operation) {
     if (operation == "thread.start") return "fails: no thread";
     if (operation == "time.passes") return "although threads could run";
+    if (operation == "atomic.load") return "sees an older store";
     return operation == "condition.wait" ? "wakes for no reason" : "fails for no reason";
 }
 

@@ -27,6 +27,33 @@ void Numbered::saw_number(std::int64_t value) noexcept {
     if (Scheduler* const scheduler = Scheduler::running()) scheduler->saw(value);
 }
 
+std::uint64_t Numbered::loaded_bits(std::uint64_t newest, std::memory_order order) const noexcept {
+    Scheduler* const scheduler = Scheduler::running();
+    MemoryModel* const memory = scheduler == nullptr ? nullptr : scheduler->memory();
+    if (memory == nullptr) return newest;
+    const std::uint32_t possible = memory->older_stores(number_, order);
+    const std::uint32_t older = possible == 0 ? 0 : scheduler->older_than_newest(possible);
+    return memory->loads(number_, newest, older, order);
+}
+
+void Numbered::looked(std::memory_order order) const noexcept {
+    Scheduler* const scheduler = Scheduler::running();
+    if (scheduler == nullptr) return;
+    if (MemoryModel* const memory = scheduler->memory()) memory->loads(number_, 0, 0, order);
+}
+
+void Numbered::stored_bits(std::uint64_t before, std::uint64_t after, std::memory_order order) const noexcept {
+    Scheduler* const scheduler = Scheduler::running();
+    if (scheduler == nullptr) return;
+    if (MemoryModel* const memory = scheduler->memory()) memory->stores(number_, before, after, order);
+}
+
+void Numbered::modified_bits(std::uint64_t before, std::uint64_t after, std::memory_order order) const noexcept {
+    Scheduler* const scheduler = Scheduler::running();
+    if (scheduler == nullptr) return;
+    if (MemoryModel* const memory = scheduler->memory()) memory->modifies(number_, before, after, order);
+}
+
 void Mutex::enter() noexcept {
     if (!self_.is_new()) return;
     // A run that failed was left with this mutex held.
@@ -52,6 +79,7 @@ void Mutex::acquire(Scheduler& scheduler) noexcept {
     holder_ = &self;
     held_since_ = scheduler.steps();
     observe(this);
+    if (MemoryModel* const memory = scheduler.memory()) memory->acquires(static_cast<std::uint32_t>(self_.number()));
 }
 
 void Mutex::unlock() noexcept {
@@ -65,6 +93,7 @@ void Mutex::unlock() noexcept {
 
 void Mutex::release(Scheduler& scheduler) noexcept {
     publish(this);
+    if (MemoryModel* const memory = scheduler.memory()) memory->releases(static_cast<std::uint32_t>(self_.number()));
     // Without this, two that always hold it when others run would keep it to themselves for ever.
     holder_ = scheduler.starving(queue_);
     if (holder_ != nullptr) {
@@ -181,6 +210,7 @@ void Thread::join() {
     if (&fiber == &scheduler.current()) misuse::joins_itself(fiber.number);
     while (fiber.state != FiberState::ended) { scheduler.block({"thread.join", fiber.number, never, &fiber.joiners}); }
     observe(&fiber.joiners);
+    if (MemoryModel* const memory = scheduler.memory()) memory->joins(fiber.number);
 }
 
 void Thread::detach() { taken("thread.detach"); }

@@ -8,7 +8,8 @@
 //   1. Happens-before, as the thread sanitizer is told: a mutex's unlock to its next locks, a thread's start to its beginning,
 //      its end to its join, and what the real std::atomic instructions order. Nothing else, so that a race is a race here
 //      when it is one on any machine. A condition variable orders only through its mutex.
-//   2. A load returns the newest store: executions that are not sequentially consistent are left to the thread sanitizer.
+//   2. A load sees the newest store, or another one that its memory order allows: see memory_model.hpp. The thread sanitizer is
+//      told of the newest.
 //   3. What is undefined behaviour or ends a program elsewhere ends the run here (Verdict::misuse): unlocking what another
 //      thread holds, locking twice, waiting without the lock, destroying what is held, waited for, or joinable.
 //   4. Objects are numbered in the order of their creation in the run; those that are older, in the order of first use.
@@ -17,6 +18,7 @@
 #include <acairo/scheduler.hpp>
 #include <atomic>
 #include <concepts>
+#include <cstring>
 #include <memory>
 #include <system_error>
 #include <type_traits>
@@ -44,7 +46,34 @@ public:
         return value;
     }
 
+    // What a load sees, where `newest` was stored last.
+    template <class T> T loaded(T newest, std::memory_order order) const noexcept {
+        return value_of<T>(loaded_bits(bits_of(newest), order));
+    }
+    // A store, or a read-modify-write, has left `after` where `before` was; one that failed has seen the newest.
+    template <class T> void stored(T before, T after, std::memory_order order) const noexcept {
+        stored_bits(bits_of(before), bits_of(after), order);
+    }
+    void looked(std::memory_order order) const noexcept;
+    template <class T> void modified(T before, T after, std::memory_order order) const noexcept {
+        modified_bits(bits_of(before), bits_of(after), order);
+    }
+
 private:
+    template <class T> static std::uint64_t bits_of(T value) noexcept {
+        static_assert(sizeof value <= sizeof(std::uint64_t));
+        std::uint64_t bits = 0;
+        std::memcpy(&bits, &value, sizeof value);
+        return bits;
+    }
+    template <class T> static T value_of(std::uint64_t bits) noexcept {
+        T value;
+        std::memcpy(&value, &bits, sizeof value);
+        return value;
+    }
+    std::uint64_t loaded_bits(std::uint64_t newest, std::memory_order order) const noexcept;
+    void stored_bits(std::uint64_t before, std::uint64_t after, std::memory_order order) const noexcept;
+    void modified_bits(std::uint64_t before, std::uint64_t after, std::memory_order order) const noexcept;
     void created() noexcept;
     static void saw_number(std::int64_t value) noexcept;
     mutable std::uint32_t run_ = 0;
@@ -157,43 +186,44 @@ public:
 
     T load(std::memory_order order) const noexcept {
         self_.point("atomic.load");
-        return self_.saw(value_.load(order));
+        return self_.saw(self_.loaded(value_.load(order), order));
     }
     void store(T value, std::memory_order order) noexcept {
         self_.point("atomic.store");
+        self_.stored(value_.load(std::memory_order_relaxed), value, order);
         value_.store(self_.saw(value), order);
     }
     T exchange(T value, std::memory_order order) noexcept {
         self_.point("atomic.exchange");
-        return self_.saw(value_.exchange(value, order));
+        return modified(value_.exchange(value, order), order);
     }
     template <class Difference> T fetch_add(Difference value, std::memory_order order) noexcept {
         self_.point("atomic.fetch_add");
-        return self_.saw(value_.fetch_add(static_cast<Step<Difference>>(value), order));
+        return modified(value_.fetch_add(static_cast<Step<Difference>>(value), order), order);
     }
     template <class Difference> T fetch_sub(Difference value, std::memory_order order) noexcept {
         self_.point("atomic.fetch_sub");
-        return self_.saw(value_.fetch_sub(static_cast<Step<Difference>>(value), order));
+        return modified(value_.fetch_sub(static_cast<Step<Difference>>(value), order), order);
     }
     T fetch_or(T value, std::memory_order order) noexcept {
         self_.point("atomic.fetch_or");
-        return self_.saw(value_.fetch_or(value, order));
+        return modified(value_.fetch_or(value, order), order);
     }
     T fetch_and(T value, std::memory_order order) noexcept {
         self_.point("atomic.fetch_and");
-        return self_.saw(value_.fetch_and(value, order));
+        return modified(value_.fetch_and(value, order), order);
     }
     bool compare_exchange_strong(T& expected, T value, std::memory_order success, std::memory_order failure) noexcept {
         self_.point("atomic.compare_exchange");
-        return self_.saw(value_.compare_exchange_strong(expected, value, success, failure));
+        return exchanged(expected, value, success, failure);
     }
     bool compare_exchange_weak(T& expected, T value, std::memory_order success, std::memory_order failure) noexcept {
         if (fails_for_no_reason()) {
-            expected = value_.load(failure);
+            expected = self_.loaded(value_.load(failure), failure);
             return self_.saw(false);
         }
         // The strong one: on some machines the weak one fails by a choice that is not ours.
-        return self_.saw(value_.compare_exchange_strong(expected, value, success, failure));
+        return exchanged(expected, value, success, failure);
     }
 
     // With one order, as std::atomic has it: of a failure, the same without its release.
@@ -206,6 +236,19 @@ private:
     static constexpr std::memory_order of_failure(std::memory_order order) noexcept {
         if (order == std::memory_order_acq_rel) return std::memory_order_acquire;
         return order == std::memory_order_release ? std::memory_order_relaxed : order;
+    }
+    T modified(T before, std::memory_order order) noexcept {
+        self_.modified(before, value_.load(std::memory_order_relaxed), order);
+        return self_.saw(before);
+    }
+    bool exchanged(T& expected, T value, std::memory_order success, std::memory_order failure) noexcept {
+        const bool done = value_.compare_exchange_strong(expected, value, success, failure);
+        if (done) {
+            self_.modified(expected, value, success);
+        } else {
+            self_.looked(failure);
+        }
+        return self_.saw(done);
     }
     bool fails_for_no_reason() const noexcept;
 

@@ -66,7 +66,10 @@ std::int64_t Scheduler::next_instant() const {
 bool Scheduler::let_time_pass() {
     const std::int64_t next = next_instant();
     if (next == never.count()) return false;
-    if (now_ < next) now_ = next;
+    if (now_ < next) {
+        now_ = next;
+        if (MemoryModel* const model = memory()) model->all_seen();
+    }
     time_moved_at_ = steps_;
     trace(static_cast<std::uint64_t>(now_));
     waker_ = Waker::deadline;
@@ -102,6 +105,7 @@ void Scheduler::may_let_time_pass() {
 void Scheduler::clear_up() noexcept {
     clock_jumps_ = 0;
     options_.spurious = options_.thread_failures = 0;
+    memory_.turn_off();
 }
 
 std::uint64_t Scheduler::below(std::uint64_t n, Tag tag) {
@@ -122,6 +126,16 @@ bool Scheduler::spurious() {
     in_a_row = now ? in_a_row + 1 : 0;
     if (now) tell_sink([](Sink& sink) { sink.faulted(); });
     return now;
+}
+
+std::uint32_t Scheduler::older_than_newest(std::uint32_t count) {
+    std::uint32_t& in_a_row = current_->older_in_a_row;
+    // Bounded, as each store is seen by everybody in the end: without this, who waits for one in a loop would wait for ever.
+    const bool may = in_a_row < options_.older_loads;
+    const auto older = may ? static_cast<std::uint32_t>(below(std::uint64_t{count} + 1, Tag::fault)) : 0;
+    in_a_row = older != 0 ? in_a_row + 1 : 0;
+    if (older != 0) tell_sink([](Sink& sink) { sink.faulted(); });
+    return older;
 }
 
 bool Scheduler::thread_fails() {

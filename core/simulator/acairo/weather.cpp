@@ -10,6 +10,7 @@ Weather Weather::draw(Choices& choices, const Climate& climate) {
     const auto is = [&](bool possible) { return possible && choices.below(2, Tag::workload) == 1; };
     if (climate.one_fault) OneFault::draw(choices).add_to(weather);
     weather.interruptions = is(climate.interruptions);
+    weather.older_loads = is(climate.older_loads);
     weather.shortages = is(climate.shortages);
     weather.delays = is(climate.network);
     weather.fragments = is(climate.network);

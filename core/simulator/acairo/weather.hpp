@@ -16,6 +16,7 @@ namespace acairo::simulator {
 // What a run may have at worst.
 struct Climate {
     bool interruptions = true;  // EINTR; waits that end, and weak exchanges that fail, for no reason
+    bool older_loads = true;    // loads see another store than the newest, where their memory order allows it
     bool shortages = true;      // of memory in the kernel, of descriptors, of threads
     bool network = true;        // delays, fragments, small buffers, events in any order
     bool clock = true;          // time passes while threads could run: see Options::clock_jumps
@@ -25,6 +26,7 @@ struct Climate {
 
 struct Weather {
     bool interruptions = false;
+    bool older_loads = false;
     bool shortages = false;
     bool delays = false;
     bool fragments = false;

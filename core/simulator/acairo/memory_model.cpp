@@ -1,0 +1,123 @@
+// Clocks, and the last stores of each object.
+#include <acairo/memory_model.hpp>
+#include <acairo/sanitizers.hpp>
+
+namespace acairo::simulator {
+namespace {
+
+constexpr std::uint32_t threads = std::tuple_size_v<MemoryModel::Clock>;
+
+std::uint32_t place_of(std::uint32_t fiber) noexcept { return fiber < threads ? fiber : threads - 1; }
+
+bool acquires(std::memory_order order) noexcept {
+    return order != std::memory_order_relaxed && order != std::memory_order_release;
+}
+
+bool releases(std::memory_order order) noexcept {
+    return order == std::memory_order_release || order == std::memory_order_acq_rel ||
+           order == std::memory_order_seq_cst;
+}
+
+}  // namespace
+
+MemoryModel::MemoryModel() = default;
+MemoryModel::~MemoryModel() = default;
+
+void MemoryModel::reset(bool on) noexcept {
+    on_ = on;
+    ++run_;
+    fiber_ = step_ = seen_by_all_ = 0;
+    clocks_ = {};
+}
+
+void MemoryModel::is_at(std::uint32_t fiber, std::uint64_t step) noexcept {
+    step_ = static_cast<std::uint32_t>(step);
+    fiber_ = place_of(fiber);
+    mine()[fiber_] = step_;
+}
+
+void MemoryModel::join(Clock& to, const Clock& from) noexcept {
+    for (std::uint32_t i = 0; i < threads; ++i) to[i] = to[i] < from[i] ? from[i] : to[i];
+}
+
+bool MemoryModel::is_known(std::uint32_t fiber, std::uint32_t step) const noexcept {
+    return step <= seen_by_all_ || step <= clocks_[fiber_][fiber];
+}
+
+MemoryModel::Object& MemoryModel::object(std::uint32_t number) {
+    if (number >= objects_.size()) {
+        const Unseen unseen;  // not the run's own memory
+        objects_.resize(std::size_t{number} * 2 + 16);
+    }
+    Object& it = objects_[number];
+    if (it.run != run_) {
+        it.run = run_;
+        it.newest = 0;
+        it.seen = {};
+        it.released = {};
+    }
+    return it;
+}
+
+void MemoryModel::starts(std::uint32_t fiber) noexcept { join(clocks_[place_of(fiber)], mine()); }
+
+void MemoryModel::joins(std::uint32_t fiber) noexcept { join(mine(), clocks_[place_of(fiber)]); }
+
+void MemoryModel::releases(std::uint32_t number) { join(object(number).released, mine()); }
+
+void MemoryModel::acquires(std::uint32_t number) { join(mine(), object(number).released); }
+
+std::uint32_t MemoryModel::older_stores(std::uint32_t number, std::memory_order order) const noexcept {
+    if (number >= objects_.size()) return 0;
+    const Object& it = objects_[number];
+    if (it.run != run_ || it.newest == 0) return 0;
+    std::uint32_t first = it.newest < remembered_stores ? 1 : it.newest - remembered_stores + 1;
+    for (std::uint32_t store = it.newest; store > first; --store) {
+        const Store& candidate = it.store(store);
+        const bool last_of_all = order == std::memory_order_seq_cst && candidate.sequential;
+        if (last_of_all || is_known(candidate.fiber, candidate.step)) first = store;
+    }
+    for (std::uint32_t fiber = 0; fiber < threads; ++fiber) {
+        const Sight& sight = it.seen[fiber];
+        if (sight.store > first && is_known(fiber, sight.step)) first = sight.store;
+    }
+    return it.newest - first;
+}
+
+void MemoryModel::sees(Object& it, std::uint32_t store, std::memory_order order) noexcept {
+    it.seen[fiber_] = {store, step_};
+    if (simulator::acquires(order)) join(mine(), it.store(store).released);
+}
+
+std::uint64_t MemoryModel::loads(std::uint32_t number, std::uint64_t newest, std::uint32_t older,
+                                 std::memory_order order) noexcept {
+    if (number >= objects_.size()) return newest;
+    Object& it = objects_[number];
+    if (it.run != run_ || it.newest == 0) return newest;
+    sees(it, it.newest - older, order);
+    return it.store(it.newest - older).value;
+}
+
+void MemoryModel::add(Object& to, std::uint64_t value, std::memory_order order, bool continues) noexcept {
+    const Clock before = continues ? to.store(to.newest).released : Clock{};
+    Store& store = to.store(++to.newest);
+    store = {value, fiber_, step_, order == std::memory_order_seq_cst, before};
+    if (simulator::releases(order)) join(store.released, mine());
+}
+
+void MemoryModel::stores(std::uint32_t number, std::uint64_t before, std::uint64_t after, std::memory_order order) {
+    Object& it = object(number);
+    // What it was made with, whoever made it: happens before everything.
+    if (it.newest == 0) it.store(++it.newest) = {before};
+    add(it, after, order, false);
+}
+
+void MemoryModel::modifies(std::uint32_t number, std::uint64_t before, std::uint64_t after, std::memory_order order) {
+    Object& it = object(number);
+    if (it.newest == 0) it.store(++it.newest) = {before};
+    sees(it, it.newest, order);
+    // A release sequence goes on through it: what it saw is released to who acquires it.
+    add(it, after, order, true);
+}
+
+}  // namespace acairo::simulator
