@@ -52,7 +52,9 @@ OneFault OneFault::draw(Choices& choices) {
     // Early ones oftener: a run may be short.
     const std::uint64_t bits = choices.below(place_bits + 1, Tag::workload);
     fault.place = 1 + choices.below(std::uint64_t{1} << bits, Tag::workload);
-    fault.error = choices.below(most_errors, Tag::workload);
+    // The first ones oftener: most calls have few.
+    const std::uint64_t error_bits = choices.below(most_error_bits + 1, Tag::workload);
+    fault.error = choices.below(std::uint64_t{1} << error_bits, Tag::workload);
     return fault;
 }
 
@@ -64,9 +66,9 @@ void OneFault::add_to(Weather& weather) const noexcept {
 }
 
 std::uint64_t WithOneFault::below(std::uint64_t n, Tag tag) {
-    if (drawn_ < 4) {
+    if (drawn_ < 5) {
         const std::array answers{static_cast<std::uint64_t>(fault_.kind), OneFault::place_bits, fault_.place - 1,
-                                 fault_.error};
+                                 OneFault::most_error_bits, fault_.error};
         return answers[drawn_++];
     }
     return random_ && tag != Tag::fault ? seed_.below(n, tag) : 0;

@@ -18,7 +18,8 @@ struct OneFault {
     enum class Kind : std::uint8_t { none, call, allocation, allocations };
     static constexpr std::uint64_t place_bits = 10;
     static constexpr std::uint64_t most_places = std::uint64_t{1} << place_bits;
-    static constexpr std::uint64_t most_errors = 16;
+    static constexpr std::uint64_t most_error_bits = 4;
+    static constexpr std::uint64_t most_errors = std::uint64_t{1} << most_error_bits;
 
     static OneFault draw(Choices& choices);
     void add_to(Weather& weather) const noexcept;
