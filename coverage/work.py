@@ -39,15 +39,15 @@ def say(text):
 say.begun = time.monotonic()
 
 
-def build(root, place, jobs):
+def build(root, place, jobs, preset='coverage', others=('stress_properties', 'fuzz_targets')):
     place.mkdir(parents=True, exist_ok=True)
-    say('building (some minutes)')
-    targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', 'stress_properties', 'fuzz_targets',
+    say(f'building {preset} (some minutes)')
+    targets = ['scripted_tests', 'simulated_properties', 'simulated_rapidcheck_properties', *others,
                *(pathlib.PurePath(t).name for t in (*TESTS, SIMULATOR)), 'simulated_handler']
-    log = place / 'build.log'
+    log = place / f'{preset}.log'
     with log.open('w') as out:
-        subprocess.run(['cmake', '--preset', 'coverage'], cwd=root, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        with subprocess.Popen(['cmake', '--build', '--preset', 'coverage', '-j', str(jobs), '--target', *targets], cwd=root,
+        subprocess.run(['cmake', '--preset', preset], cwd=root, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        with subprocess.Popen(['cmake', '--build', '--preset', preset, '-j', str(jobs), '--target', *targets], cwd=root,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True) as ninja:
             last = time.monotonic()
             for line in ninja.stdout:

@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(sys.argv[1]) / 'coverage'))
 
 import joined  # noqa: E402
 import rules  # noqa: E402
+import second  # noqa: E402
 
 # `both` is reached whole, but no instantiation is alone; each of the others has its gap.
 PROGRAM = '''template <class T> int both(T a, T b) {
@@ -88,6 +89,29 @@ def check_join(items):
     expect('percentages', rules.percentages(items), [92.8, 87.5, 85.0, 75.0])
 
 
+def check_second(place):
+    """The same program, as g++ counts it; it stands in the core."""
+    (place / 'core/acairo').mkdir(parents=True)
+    (place / 'core/acairo/a.cpp').write_text(PROGRAM)
+    (place / 'other.cpp').write_text('int other() { return 1; }\n')
+    for command in [['g++', '-O0', '--coverage', '-w', '-o', 'a', 'core/acairo/a.cpp', 'other.cpp'], ['./a']]:
+        subprocess.run(command, cwd=place, capture_output=True, check=True)
+    counts = second.counted(place.resolve(), place.resolve())
+    expect('the files of the core', list(counts), ['core/acairo/a.cpp'])
+    lines = counts['core/acairo/a.cpp']
+    expect('instantiations together', (lines[2], lines[6], lines[7]), (4, 3, 2))
+    expect('a line that did not run', lines[15], 0)
+
+    def seen(line):
+        return second.differences(counts, {'core/acairo/a.cpp': joined.File(lines={line: 1})})
+
+    expect('clang and g++ differ', seen(15), [('core/acairo/a.cpp', 15)])
+    expect('clang and g++ agree', seen(2), [])
+    told = list(second.told(place, counts, {'core/acairo/a.cpp': joined.File(lines={15: 1})}))
+    expect('what is told', told[1], 'clang saw it run, and g++ did not: core/acairo/a.cpp:15: inline int unused() { return 3; }')
+    expect('what else is told', told[0], f'g++ 12 sees {len(lines) - 1} of the {len(lines)} lines of the core on which it has code run')
+
+
 ENTRY = '''# what for
 file: a.cpp
 line: if (a > 0 && b > 0)
@@ -141,5 +165,6 @@ with tempfile.TemporaryDirectory() as directory:
     check_join(of_program)
     check_unreached(of_program)
     check_floor()
+    check_second(pathlib.Path(directory) / 'second')
 print('\n'.join(failures) or 'each rule fires')
 sys.exit(1 if failures else 0)
