@@ -27,6 +27,9 @@ std::string handle_of(const Token& token) {
     return file.string();
 }
 
+// Half of a hunt's minute: each try of a livelock is a million steps, and a failure is told when it is small.
+constexpr std::chrono::seconds most_of_shrinking{30};
+
 }  // namespace
 
 // Verdict, command, story, sizes: in this order, whatever found it.
@@ -53,7 +56,7 @@ int tell(const Property& property, const MakeProducer& make, std::uint64_t tries
     }
     const std::size_t choices = found.recording.size();
     const std::size_t not_calm = nonzero(found.recording);
-    const Shrunk shrunk = shrink(property, std::move(found), tries, std::chrono::seconds(60));
+    const Shrunk shrunk = shrink(property, std::move(found), tries, most_of_shrinking);
     const Recording& small = shrunk.result.recording;
     Result explained = run_in_child(property, [&] { return std::make_unique<Replay>(small); }, true);
     print_failure(property, explained.kind == shrunk.result.kind ? explained : shrunk.result, choices, not_calm);
