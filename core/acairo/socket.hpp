@@ -38,8 +38,9 @@ struct Endpoint;
 struct Socket : Pinned {
     explicit Socket(std::shared_ptr<Endpoint> its_endpoint) noexcept : endpoint(std::move(its_endpoint)) {}
     ~Socket() {
-        check((word_.load(std::memory_order_acquire) & (reading | writing)) == 0, "a stream outlives its operations");
+        // First: its read-modify-write sees the newest state, which a load alone need not.
         close();
+        check((word_.load(std::memory_order_acquire) & (reading | writing)) == 0, "a stream outlives its operations");
     }
 
     // The descriptor: it is not closed while this lives. False: it is closed already.

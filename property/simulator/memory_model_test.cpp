@@ -16,10 +16,10 @@ using Outcomes = std::set<std::string>;
 constexpr auto seq_cst = std::memory_order_seq_cst;
 
 // What `body`, which notes what was seen, can note.
-template <class Body> Outcomes outcomes_of(Body&& body, std::uint32_t older_loads = 2) {
+template <class Body> Outcomes outcomes_of(Body&& body, std::uint32_t older_loads = 2, std::uint32_t preemptions = 4) {
     Options options = without_faults();
     options.older_loads = older_loads;
-    sim::Enumeration all({.preemptions = 4});
+    sim::Enumeration all({.preemptions = preemptions});
     Outcomes outcomes;
     do {
         Notes notes;
@@ -175,6 +175,49 @@ TEST(one_objects_stores, are_seen_in_their_order_by_who_is_told_what_was_seen) {
     EXPECT_THAT(outcomes_of(body), UnorderedElementsAre("", "1"));
 }
 
+TEST(one_objects_stores, are_seen_in_their_order_by_who_is_told_of_the_first_of_two_looks) {
+    const auto body = [](Notes& notes) {
+        Atomic<int> x{0}, told{0};
+        Thread writer([&] {
+            x.store(1, relaxed);
+            x.store(2, relaxed);
+        });
+        Thread reader([&] {
+            if (x.load(relaxed) != 1) return;
+            told.store(1, release);
+            x.load(relaxed);
+        });
+        if (told.load(acquire) == 1) notes += digit(x.load(relaxed));
+        writer.join(), reader.join();
+    };
+    EXPECT_THAT(outcomes_of(body), UnorderedElementsAre("", "1", "2"));
+}
+
+TEST(one_objects_stores, are_seen_in_their_order_by_exchanges_that_fail_for_no_reason) {
+    Options options = without_faults();
+    options.spurious = options.older_loads = 2;
+    sim::Enumeration all({.preemptions = 4});
+    Outcomes outcomes;
+    do {
+        Notes notes;
+        run(
+            all,
+            [&] {
+                Atomic<int> x{0};
+                Thread writer([&] { x.store(1, relaxed); });
+                for (int i = 0; i < 2; ++i) {
+                    int expected = 7;
+                    x.compare_exchange_weak(expected, 8, relaxed, relaxed);
+                    notes += digit(expected);
+                }
+                writer.join();
+            },
+            options);
+        outcomes.insert(notes.text);
+    } while (all.next());
+    EXPECT_THAT(outcomes, UnorderedElementsAre("00", "01", "11"));
+}
+
 TEST(one_objects_stores, are_seen_at_once_by_who_made_them) {
     const auto body = [](Notes& notes) {
         Atomic<int> x{0};
@@ -187,23 +230,30 @@ TEST(one_objects_stores, are_seen_at_once_by_who_made_them) {
     EXPECT_THAT(outcomes_of(body), UnorderedElementsAre("1", "2"));
 }
 
+// Independent reads of independent writes.
+template <std::memory_order Store, std::memory_order Load> void two_readers_of_two_writers(Notes& notes) {
+    Atomic<int> x{0}, y{0};
+    int other_x = 0, other_y = 0;
+    Thread writes_x([&] { x.store(1, Store); });
+    Thread writes_y([&] { y.store(1, Store); });
+    Thread reads_y_first([&] {
+        other_y = y.load(Load);
+        other_x = x.load(Load);
+    });
+    const int x_first = x.load(Load);
+    const int then_y = y.load(Load);
+    writes_x.join(), writes_y.join(), reads_y_first.join();
+    if (x_first == 1 && then_y == 0 && other_y == 1 && other_x == 0) notes += '!';
+}
+
 TEST(two_readers, may_disagree_on_the_order_of_two_writers) {
-    const auto body = [](Notes& notes) {
-        Atomic<int> x{0}, y{0};
-        int other_x = 0, other_y = 0;
-        Thread writes_x([&] { x.store(1, release); });
-        Thread writes_y([&] { y.store(1, release); });
-        Thread reads_y_first([&] {
-            other_y = y.load(acquire);
-            other_x = x.load(acquire);
-        });
-        const int x_first = x.load(acquire);
-        const int then_y = y.load(acquire);
-        writes_x.join(), writes_y.join(), reads_y_first.join();
-        if (x_first == 1 && then_y == 0 && other_y == 1 && other_x == 0) notes += '!';
-    };
-    EXPECT_THAT(outcomes_of(body), UnorderedElementsAre("", "!"));
-    EXPECT_THAT(outcomes_of(body, 0), UnorderedElementsAre(""));
+    EXPECT_THAT(outcomes_of(two_readers_of_two_writers<release, acquire>, 2, 3), UnorderedElementsAre("", "!"));
+    EXPECT_THAT(outcomes_of(two_readers_of_two_writers<release, acquire>, 0, 3), UnorderedElementsAre(""));
+}
+
+TEST(two_readers, agree_when_they_are_sequentially_consistent) {
+    EXPECT_THAT(outcomes_of(two_readers_of_two_writers<release, seq_cst>, 2, 3), UnorderedElementsAre(""));
+    EXPECT_THAT(outcomes_of(two_readers_of_two_writers<seq_cst, seq_cst>, 2, 3), UnorderedElementsAre(""));
 }
 
 TEST(a_store, is_seen_behind_the_mutex_that_was_held_after_it) {

@@ -155,6 +155,7 @@ int Machine::connect(int fd, const SocketAddress& to) {
     note("connect", fd, result, error != 0);
     while ((result == -EINPROGRESS || result == -EALREADY) && kernel_.blocking(fd)) {
         wait_for_kernel("connect", fd);
+        if (MemoryModel* const memory = scheduler_.memory()) memory->acquires(0), memory->releases(0);
         result = note("connect", fd, kernel_.connect(fd, to), false);
         if (result == -EISCONN) result = 0;
     }

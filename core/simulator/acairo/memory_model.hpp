@@ -10,6 +10,8 @@
 //   2. A read-modify-write sees the newest store, also an exchange that fails. A load never sees a store that comes later.
 //   3. Happens-before is what threads.hpp says, and, beyond the standard, two that every known machine has: a system call comes
 //      after all that was done before the earlier ones, and an instant of the clock after all that was done at earlier ones.
+//      What the simulator cannot see, such as the count of a std::shared_ptr, orders nothing here: who is the last owner
+//      looks at the newest by a read-modify-write.
 //   4. Of an object, the newest four stores are remembered. The threads from the 16th on are taken for one.
 #pragma once
 #include <array>
@@ -58,19 +60,15 @@ private:
         std::uint64_t value = 0;
         std::uint32_t fiber = 0;
         std::uint32_t step = 0;
-        bool sequential = false;  // memory_order_seq_cst
-        Clock released{};         // what happens before a load that acquires it
-    };
-    struct Sight {
-        std::uint32_t store = 0;
-        std::uint32_t step = 0;
+        Clock released{};  // what happens before a load that acquires it
+        Clock seen{};      // by each thread, for the first time
     };
     struct Object {
         std::uint32_t run = 0;
-        std::uint32_t newest = 0;  // of its stores in this run, numbered from 1; 0: none is remembered
+        std::uint32_t newest = 0;      // of its stores in this run, numbered from 1; 0: none is remembered
+        std::uint32_t sequential = 0;  // the newest that a sequentially consistent operation has made or seen
         std::array<Store, remembered_stores> last;
-        std::array<Sight, std::tuple_size_v<Clock>> seen;  // by each thread, the newest
-        Clock released{};                                  // of a mutex
+        Clock released{};  // of a mutex
 
         Store& store(std::uint32_t number) noexcept { return last[number % remembered_stores]; }
         const Store& store(std::uint32_t number) const noexcept { return last[number % remembered_stores]; }
@@ -79,6 +77,7 @@ private:
     static void join(Clock& to, const Clock& from) noexcept;
     Clock& mine() noexcept { return clocks_[fiber_]; }
     bool is_known(std::uint32_t fiber, std::uint32_t step) const noexcept;
+    bool is_behind(const Store& store) const noexcept;
     Object& object(std::uint32_t number);
     void add(Object& to, std::uint64_t value, std::memory_order order, bool continues) noexcept;
     void sees(Object& object, std::uint32_t store, std::memory_order order) noexcept;

@@ -44,7 +44,8 @@ void Scheduler::reset(Choices& choices, const Options& options) noexcept {
     steps_ = hash_ = objects_ = time_moved_at_ = overdue_at_ = 0;
     check_at_ = options.step_limit < time_patience ? options.step_limit : time_patience;
     now_ = options.start.count();
-    ++serial_;
+    static std::uint32_t runs = 0;
+    serial_ = ++runs;
     ready_count_ = alive_ = thread_failures_ = 0;
     clock_jumps_ = options.clock_jumps;
     started_ = 0;
