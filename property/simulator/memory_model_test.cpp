@@ -119,6 +119,24 @@ TEST(a_message, is_there_when_a_read_modify_write_has_released_it) {
         EXPECT_THAT(passed_by(order), UnorderedElementsAre("", "0", "1")) << static_cast<int>(order);
 }
 
+TEST(a_message, is_there_when_a_read_modify_write_has_acquired_it) {
+    const auto taken_by = [](std::memory_order order) {
+        return outcomes_of([order](Notes& notes) {
+            Atomic<int> data{0}, flag{0};
+            Thread writer([&] {
+                data.store(1, relaxed);
+                flag.store(1, release);
+            });
+            if (flag.fetch_add(0, order) == 1) notes += digit(data.load(relaxed));
+            writer.join();
+        });
+    };
+    for (const auto order : {acquire, acq_rel, seq_cst})
+        EXPECT_THAT(taken_by(order), UnorderedElementsAre("", "1")) << static_cast<int>(order);
+    for (const auto order : {relaxed, release})
+        EXPECT_THAT(taken_by(order), UnorderedElementsAre("", "0", "1")) << static_cast<int>(order);
+}
+
 // The flag is set with release, then changed by a third thread's relaxed `change`.
 template <class Change> Outcomes after_a_change(Change&& change) {
     return outcomes_of([&](Notes& notes) {
@@ -378,6 +396,21 @@ TEST(a_store, is_seen_by_everybody_when_there_are_more_threads_than_are_remember
         });
         EXPECT_EQ(one.outcome.verdict, Verdict::passed) << one.outcome.text;
     }
+}
+
+TEST(a_message, is_there_when_there_are_more_objects_than_are_remembered) {
+    const auto body = [](Notes& notes) {
+        // Numbered in the order of creation.
+        for (std::uint32_t i = 0; i < sim::MemoryModel::most_objects; ++i) const Atomic<int> other{0};
+        Atomic<int> data{0}, flag{0};
+        Thread writer([&] {
+            data.store(1, relaxed);
+            flag.store(1, release);
+        });
+        if (flag.load(acquire) == 1) notes += digit(data.load(relaxed));
+        writer.join();
+    };
+    EXPECT_THAT(outcomes_of(body), UnorderedElementsAre("", "1"));
 }
 
 TEST(an_exchange_that_fails, sees_the_newest_store) {

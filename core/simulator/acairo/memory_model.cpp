@@ -47,7 +47,7 @@ bool MemoryModel::is_known(std::uint32_t fiber, std::uint32_t step) const noexce
 MemoryModel::Object& MemoryModel::object(std::uint32_t number) {
     // Not the run's own memory; and where nothing is inlined, a copy is a call that the thread sanitizer hears.
     const Unseen unseen;
-    if (number >= objects_.size()) { objects_.resize(std::size_t{number} * 2 + 16); }
+    if (number >= objects_.size()) objects_.resize(number + number / 2 + 16);
     Object& it = objects_[number];
     if (it.run != run_) {
         it.run = run_;
@@ -61,9 +61,14 @@ void MemoryModel::starts(std::uint32_t fiber) noexcept { join(clocks_[place_of(f
 
 void MemoryModel::joins(std::uint32_t fiber) noexcept { join(mine(), clocks_[place_of(fiber)]); }
 
-void MemoryModel::releases(std::uint32_t number) { join(object(number).released, mine()); }
+void MemoryModel::releases(std::uint32_t number) {
+    if (number >= most_objects) return all_seen();
+    join(object(number).released, mine());
+}
 
-void MemoryModel::acquires(std::uint32_t number) { join(mine(), object(number).released); }
+void MemoryModel::acquires(std::uint32_t number) {
+    if (number < most_objects) join(mine(), object(number).released);
+}
 
 std::uint32_t MemoryModel::older_stores(std::uint32_t number, std::memory_order order) const noexcept {
     if (number >= objects_.size()) return 0;
@@ -112,6 +117,7 @@ void MemoryModel::add(Object& to, std::uint64_t value, std::memory_order order, 
 }
 
 void MemoryModel::stores(std::uint32_t number, std::uint64_t before, std::uint64_t after, std::memory_order order) {
+    if (number >= most_objects) return all_seen();
     const Unseen unseen;
     Object& it = object(number);
     // What it was made with, whoever made it: happens before everything.
@@ -120,6 +126,7 @@ void MemoryModel::stores(std::uint32_t number, std::uint64_t before, std::uint64
 }
 
 void MemoryModel::modifies(std::uint32_t number, std::uint64_t before, std::uint64_t after, std::memory_order order) {
+    if (number >= most_objects) return all_seen();
     const Unseen unseen;
     Object& it = object(number);
     if (it.newest == 0) it.store(++it.newest) = {before};

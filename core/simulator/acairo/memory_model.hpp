@@ -1,18 +1,21 @@
 // Which stores a load of an atomic may see. Where nothing orders the two, that is not only the newest: a processor may have
 // loaded early, or keep what it stored from the others for a while. So such a load is a choice among the stores that C++ allows
 // it to see ([intro.races]), and a program that concludes more from a load than its memory order says fails here, on
-// whichever machine. The way of C11Tester (Luo and Demsky, ASPLOS 2021), which knows fewer choices and more of the standard.
+// whichever machine. The way of C11Tester (Luo and Demsky, ASPLOS 2021), which has more choices: see invariant 2.
 //
 // Threads: the one that runs the simulation, between two operations of its fibers.
 // Invariants:
 //   1. Coherence: no load sees a store that is older than one that happens before it, than one that its thread has seen or
 //      made, or than one that was seen by what happens before it.
-//   2. A read-modify-write sees the newest store, also an exchange that fails. A load never sees a store that comes later.
-//   3. Happens-before is what threads.hpp says, and, beyond the standard, two that every known machine has: a system call comes
-//      after all that was done before the earlier ones, and an instant of the clock after all that was done at earlier ones.
-//      What the simulator cannot see, such as the count of a std::shared_ptr, orders nothing here: who is the last owner
-//      looks at the newest by a read-modify-write.
-//   4. Of an object, the newest four stores are remembered. The threads from the 16th on are taken for one.
+//   2. Stores are in the order in which they are made, and a load never sees one that comes later: what needs a store to pass a
+//      later read-modify-write, or another store, is not found. A read-modify-write sees the newest store, also an exchange that
+//      fails; but a weak one that fails for no reason is a load.
+//   3. Happens-before is what threads.hpp says, and, beyond the standard, so that nothing is told which no machine does: a system
+//      call comes after all that was done before the earlier ones, and an instant of the clock after all that was done at earlier
+//      ones. What the simulator cannot see, such as the count of a std::shared_ptr, a function's static or std::call_once, orders
+//      nothing here: who is the last owner looks at the newest by a read-modify-write.
+//   4. Of an object, the newest four stores are remembered. The threads from the 16th on are taken for one; and what is done with
+//      the objects from the 8,192nd on is seen by everybody.
 #pragma once
 #include <array>
 #include <atomic>
@@ -26,6 +29,7 @@ public:
     // For each thread, its last step that happens before.
     using Clock = std::array<std::uint32_t, 16>;
     static constexpr std::uint32_t remembered_stores = 4;
+    static constexpr std::uint32_t most_objects = 8192;
 
     MemoryModel();
     ~MemoryModel();
