@@ -17,23 +17,27 @@ Task<void> serve_and_let_go(std::shared_ptr<acairo::TCPStream> stream, std::uint
     stream.reset();
 }
 
+// Owns the listener: whoever stops it need not wait until this has noticed.
+Task<void> accept_all_of(std::shared_ptr<acairo::Executor> executor, std::shared_ptr<acairo::TCPListener> listener,
+                         std::uint64_t lingers) {
+    try {
+        for (;;) {
+            auto stream = co_await listener->accept();
+            executor->spawn([stream = std::move(stream), lingers]() mutable {
+                return serve_and_let_go(std::move(stream), lingers);
+            });
+        }
+    } catch (const acairo::TCPListenerStoppedError&) {}
+}
+
 void a_stream_may_outlive_its_listener(Trial& trial) {
     const std::uint64_t lingers = trial.below(8);
     const auto executor =
         std::make_shared<acairo::Executor>(acairo::ExecutorConfiguration{.workers = 2, .on_unhandled = quiet});
-    auto listener = std::make_unique<acairo::TCPListener>(acairo::TCPListenerConfiguration{}, executor);
+    auto listener = std::make_shared<acairo::TCPListener>(acairo::TCPListenerConfiguration{}, executor);
     listener->bind("127.0.0.1:0");
     listener->listen();
-    executor->spawn([&executor, &lingers, &listening = *listener]() -> Task<void> {
-        try {
-            for (;;) {
-                auto stream = co_await listening.accept();
-                executor->spawn([stream = std::move(stream), lingers]() mutable {
-                    return serve_and_let_go(std::move(stream), lingers);
-                });
-            }
-        } catch (const acairo::TCPListenerStoppedError&) {}
-    });
+    executor->spawn([executor, listener, lingers] { return accept_all_of(executor, listener, lingers); });
     {
         Peer peer(listener->local_address());
         trial.require(peer.connected(), "a listening server is connected to");
