@@ -35,8 +35,8 @@ void close_ends_both_waiters(Trial& trial) {
     listener.listen();
     Peer peer(listener.local_address());
     trial.require(peer.connected(), "a listening server is connected to");
-    const auto stream = executor->sync_wait(
-        [&]() -> Task<std::shared_ptr<acairo::TCPStream>> { co_return co_await listener.accept(); });
+    const auto accept = [&]() -> Task<std::shared_ptr<acairo::TCPStream>> { co_return co_await listener.accept(); };
+    const auto stream = executor->sync_wait(accept);
     executor->spawn([&] { return expect_end(trial, ended, read_for_ever(stream)); });
     executor->spawn([&] { return expect_end(trial, ended, write_for_ever(stream)); });
     for (std::uint64_t i = trial.below(6); i != 0; --i) static_cast<void>(platform::now());
