@@ -30,7 +30,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog='ci/coverage', add_help=False)
     parser.add_argument('--raise', dest='raise_', action='store_true')
     parser.add_argument('--again', action='store_true')
-    parser.add_argument('--once', action='store_true')
+    parser.add_argument('--second', action='store_true')
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     chosen = parser.parse_args()
     if chosen.jobs < 1:
@@ -85,7 +85,7 @@ def main():
     print(page.table(summary.rooms, summary.files))
     for group, reached, alone in summary.groups:
         print(f'{group:10} reaches {len(reached):6,}, and alone {len(alone):5,}: {work.GROUPS[group]}')
-    if not chosen.once:
+    if chosen.second:
         for line in second.told(ROOT, second.opinion(ROOT, PLACE, chosen.jobs, chosen.again), files):
             print(line)
     for line in failed + problems + under + ([] if chosen.raise_ else over):
