@@ -4,6 +4,7 @@
 // It would have caught: two streams that share a place in the worker's epoll; an event of a closed stream that wakes the one which
 // has its place; a place that is given back and never used again.
 // Covers: 3.33 a number is given out again while a batch is worked off; 3.35 a recycled registration gets the event of the one before it
+// Long: a run has some 4,000 steps.
 #include "support.hpp"
 
 namespace property {
