@@ -264,6 +264,13 @@ def workplace(source):
             'state the reason itself; for a peer\'s, say connection; for a path, make it relative to the project'
 
 
+def module_name(source):
+    path = pathlib.PurePath(source.path)
+    if path.stem in sys.stdlib_module_names:
+        yield 0, f'Python has a module "{path.stem}": the programs beside this file, and what they import, get this one instead', \
+            'give it a name of its own'
+
+
 def everywhere(source):
     return True
 
@@ -284,6 +291,7 @@ RULES = [
     ('pragma-once', under('core/', 'property/', 'fuzz/', 'stress/'), pragma_once),
     ('opening-comment', commentable, opening_comment),
     ('workplace', everywhere, workplace),
+    ('module-name', lambda source: source.path.endswith('.py'), module_name),
 ]
 
 # --- running them ----------------------------------------------------------------------------------------------------
@@ -461,6 +469,7 @@ PLANTS = [
     ('workplace', 'README.md', 'See iss' 'ues #1 and #2.\n', 'reason itself'),
     ('workplace', 'core/acairo/x.hpp', HEADER + '// As the last sess' 'ion left it.\n', 'reason itself'),
     ('workplace', 'ci/x', '#!/bin/bash\n# Run.\ncd /wo' 'rk/main\n', 'relative'),
+    ('module-name', 'stress/bisect.py', '"""What."""\n', 'a name of its own'),
     ('core-size', None, None, 'simplify'),
 ]
 

@@ -59,7 +59,7 @@ with tempfile.TemporaryDirectory() as directory:
     token = re.search(r'ci/repro (\S+)', found)[1].replace('+' + BUG, '')
 
     def bisect(its_token, good, bad, status):
-        return run('python3', '-B', ROOT / 'stress/bisect.py', '.', its_token, commits[good], commits[bad], '--preset', 'clang-o2',
+        return run('python3', '-B', ROOT / 'stress/bisecting.py', '.', its_token, commits[good], commits[bad], '--preset', 'clang-o2',
                    '--runs', '200', '--build-command', 'sh build.sh', at=at, status=status)
 
     output = bisect(token, 'nothing yet', 'a late change', 1)

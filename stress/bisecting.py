@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Finds the commit that brought a failure: `ci/repro TOKEN --bisect GOOD BAD`.
 
-    bisect.py ROOT TOKEN GOOD BAD --preset NAME [--runs N] [--build-command COMMAND]
+    bisecting.py ROOT TOKEN GOOD BAD --preset NAME [--runs N] [--build-command COMMAND]
 
 GOOD is a commit in which it does not fail, an ancestor of BAD, in which it does; both are tried first. Each commit is built in a
 worktree, build/bisect/tree, and there the token is replayed. Its recording means something to the sources that made it only: at
