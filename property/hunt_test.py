@@ -37,6 +37,8 @@ def script(path, text):
 
 
 LISTING = 'case " $* " in *" --list "*) echo an_echo_comes_back; echo close_ends_both_waiters; echo planted: a_bug; exit 0 ;; esac\n'
+THREADS = 'echo "[1/1] an_echo_comes_back: 10 runs, 5 a second"\n'
+LOAD = 'echo "[1/1] a_crowd_leaves: 2 runs"\n'
 SILENT_REPRO = 'case " $* " in *" repro "*) exit ${REPRO-1} ;; esac\n'
 
 
@@ -56,6 +58,8 @@ class Ground:
         for preset in ('clang-o2', 'asan', 'tsan'):
             for program in ('simulated_properties', 'planted_properties'):
                 script(root / 'build' / preset / 'property' / program, LISTING + SILENT_REPRO + programs.get(preset, QUIET))
+        for program, said in (('stress_properties', THREADS), ('load', LOAD)):
+            script(root / 'build/tsan/stress' / program, programs.get(program, said))
         script(root / 'build/fuzz/property/simulated_properties', f"cat <<'TEXT'\n{FAILURE}TEXT\nexit 1\n")
         for target in ('partial_reads', 'tokens'):
             about = 'case " $* " in *" --about "*) echo an_echo_comes_back a_bug; exit 0 ;; esac\n'
@@ -86,8 +90,8 @@ def a_quiet_hunt_ends_green():
     status, text, files = hunt({})
     expect(status == 0, status, text)
     last = text.strip().splitlines()[-1]
-    expect('nothing found' in text and '2 properties and 2 fuzz targets' in text, last)
-    expect('15,320 runs' in text, 'four programs of 1,234 runs in three rounds each, and two of 256:', text)
+    expect('nothing found' in text and '2 properties, 1 scenario of load and 2 fuzz targets' in text, last)
+    expect('15,356 runs' in text, 'four programs of 1,234 runs in three rounds each, two of 256, and those of 10 and of 2 in three:', text)
     expect('5,208 interleavings' in text, text)
     page = files['index.html']
     expect(page.count('<polyline points') == 6 and 'partial_reads 31' in page, 'the growth of each program is drawn')
@@ -158,7 +162,7 @@ def the_museum_wants_tokens_that_hold():
 
 def shards_are_joined():
     says_its_words = 'echo "[1/1] an_echo_comes_back: 10 runs, 5 a second, 9 interleavings"; echo "$*" >>"$SAID"\n'
-    grounds = [Ground({preset: says_its_words for preset in ('clang-o2', 'asan', 'tsan')}) for _ in range(2)]
+    grounds = [Ground({preset: says_its_words for preset in ('clang-o2', 'asan', 'tsan', 'stress_properties', 'load')}) for _ in range(2)]
     said = []
     for number, ground in enumerate(grounds, 1):
         log = ground.root / 'said'
@@ -168,7 +172,7 @@ def shards_are_joined():
         (ground.root / 'build/hunt/corpus/tokens' / f'input{number}').write_text('x')
         said += log.read_text().splitlines()
     seeds = [line.split('--seed ')[1].split()[0] for line in said]
-    expect(len(seeds) == 24 and len(set(seeds)) == 24, 'no two parts have the same seeds:', sorted(seeds))
+    expect(len(seeds) == 36 and len(set(seeds)) == 36, 'no two parts have the same seeds:', sorted(seeds))
     enumerated = [line for line in said if 'enumeration' in line]
     expect(sum('--only an_echo_comes_back' in line for line in enumerated) == 3, 'one shard enumerates it, in three parts:', enumerated)
 
@@ -176,7 +180,7 @@ def shards_are_joined():
     loud = Ground({'tsan': LOUD})
     loud.hunt('--shard', '2/2')
     status, text, files = grounds[0].hunt('--merge', *(str(ground.root / 'build/hunt') for ground in (*grounds, loud)))
-    expect(status == 1 and '1 failure found' in text and '2 properties and 2 fuzz targets' in text, status, text)
+    expect(status == 1 and '1 failure found' in text and '2 properties, 2 scenarios of load and 2 fuzz targets' in text, status, text)
     expect({'corpus/tokens/input1', 'corpus/tokens/input2'} <= set(files), sorted(files))
     status, text, _ = grounds[0].hunt('--merge', '/nowhere')
     expect(status == 2 and '/nowhere is not the folder of a hunt' in text, status, text)
@@ -233,6 +237,24 @@ def corpora_are_pruned():
         expect(ended == (4 if status == '1' else 0) and kept == [f'corpus/partial_reads/{name}' for name in wanted], ended, text, kept)
 
 
+def what_real_threads_find_is_told_without_a_token():
+    failure = 'FAILED: an_echo_comes_back: deadlock\n  with real threads, from seed 77, with fine weather: the machine\'s schedule cannot be replayed\n'
+    ground = Ground({'stress_properties': f"cat <<'TEXT'\n{failure}TEXT\nexit 1\n"})
+    again = 'build/tsan/stress/stress_properties --only an_echo_comes_back --seed 77'
+    status, text, files = ground.hunt()
+    expect(status == 1 and again in text and 'ci/repro ' not in text, status, text)
+    expect(again in files['index.html'] and again in files['findings.sarif'], files['index.html'])
+    # The next hunt does not claim that it is still there, nor that it is gone.
+    script(ground.root / 'build/tsan/stress/stress_properties', THREADS)
+    status, text, files = ground.hunt()
+    expect(status == 0 and 'no longer fails' not in text and any(name.startswith('findings/') for name in files), status, text)
+    # When the simulator has found it, it has one.
+    token = FAILURE.splitlines()[1]
+    script(ground.root / 'build/tsan/stress/stress_properties', f"cat <<'TEXT'\n{failure}{token}\nTEXT\nexit 1\n")
+    status, text, _ = ground.hunt()
+    expect(status == 1 and token in text and again not in text, status, text)
+
+
 def so_many_runs_are_made_of_each():
     says_its_words = 'echo "[1/1] an_echo_comes_back: 50 runs, 5 a second, 9 interleavings"; echo "$*" >>"$SAID"\n'
     ground = Ground({'clang-o2': says_its_words})
@@ -252,14 +274,14 @@ def what_differs_is_hunted():
     git('add', '.')
     git('commit', '-q', '-m', 'x')
     for path, wanted in (('README.md', 'nothing that is hunted'), ('fuzz/tokens.cpp', '0 properties and 1 fuzz targets'),
-                         ('core/acairo/tcp.cpp', '2 properties and 2 fuzz targets')):
+                         ('core/acairo/tcp.cpp', '2 properties, 1 scenario of load and 2 fuzz targets')):
         (ground.root / path).write_text('// Changed.\n')
         git('add', path)
         git('commit', '-q', '-m', 'x')
         status, text, _ = ground.hunt('--changed', 'HEAD~1')
         expect(status == 0 and wanted in text, path, status, text)
     status, text, _ = ground.hunt('--changed', '0' * 40)
-    expect(status == 0 and '2 properties and 2 fuzz targets' in text, status, text)
+    expect(status == 0 and '2 properties, 1 scenario of load and 2 fuzz targets' in text, status, text)
     status, text, _ = ground.hunt('--changed', 'no_such_commit')
     expect(status == 2 and 'no_such_commit' in text, status, text)
 
@@ -267,6 +289,6 @@ def what_differs_is_hunted():
 for test in (a_quiet_hunt_ends_green, a_failure_is_told_once_and_kept, hosted_ci_is_told_where, a_planted_hunt_ends_when_it_has_found,
              the_museum_wants_tokens_that_hold, shards_are_joined, interrupted_it_keeps_what_it_has,
              what_a_fuzzer_died_of_becomes_a_token, a_program_that_breaks_is_no_green_hunt, only_what_was_asked_for_runs,
-             corpora_are_pruned, so_many_runs_are_made_of_each, what_differs_is_hunted):
+             what_real_threads_find_is_told_without_a_token, corpora_are_pruned, so_many_runs_are_made_of_each, what_differs_is_hunted):
     test()
     print('passed', test.__name__)

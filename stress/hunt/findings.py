@@ -33,6 +33,7 @@ class Finding:
     by: str
     at: float  # seconds since the hunt began
     key: str = ''
+    again: str = ''  # what makes it again, perhaps, where there is no token
 
     def __post_init__(self):
         self.key = self.key or hashlib.sha1(self.title.encode()).hexdigest()[:12]
@@ -44,6 +45,10 @@ class Finding:
     @property
     def kind(self):
         return self.title.partition(': ')[2]
+
+    @property
+    def command(self):
+        return f'ci/repro {self.token}' if self.token else self.again
 
     @property
     def rule(self):
@@ -75,10 +80,13 @@ class Finding:
         (directory / f'{self.key}.txt').write_text(self.text + '\n')
 
 
-def finding_of(text, by, at):
+def finding_of(text, by, at, program=''):
+    """`program` is one with real threads: what it finds has a token only when the simulator has found it as well."""
     title = text.splitlines()[0].removeprefix('FAILED: ')
     token = re.search(r'^  ci/repro (\S+)', text, re.MULTILINE)
-    return Finding(title, text.rstrip(), token[1] if token else '', by, at)
+    seed = re.search(r'\bfrom seed (\d+)', text)
+    again = f'{program} --only {title.partition(": ")[0]} --seed {seed[1]}' if program and seed else ''
+    return Finding(title, text.rstrip(), token[1] if token else '', by, at, again=again)
 
 
 def path_of(root, name):

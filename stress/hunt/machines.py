@@ -61,7 +61,7 @@ def sarif(root, summary):
     results = []
     for finding in summary.findings:
         result = {'ruleId': finding.rule, 'ruleIndex': list(RULES).index(finding.rule), 'level': 'error',
-                  'message': {'text': f'{finding.title}\n\nci/repro {finding.token}\n\n{finding.text}'},
+                  'message': {'text': f'{finding.title}\n\n{finding.command}\n\n{finding.text}'},
                   'locations': [at(*finding.place(root))], 'partialFingerprints': {'title/v1': finding.key}}
         if frames := finding.frames(root):
             result['codeFlows'] = [{'threadFlows': [{'locations': [{'location': at(*frame)} for frame in frames]}]}]
@@ -78,7 +78,7 @@ def markdown(root, summary):
     for finding in summary.findings:
         path, line = finding.place(root)
         lines += [f'<details><summary><b>{finding.title.replace("<", "&lt;")}</b> at {path}:{line}</summary>\n',
-                  f'```sh\nci/repro {finding.token}\n```\n', f'```\n{finding.text}\n```\n', '</details>\n']
+                  f'```sh\n{finding.command}\n```\n', f'```\n{finding.text}\n```\n', '</details>\n']
     lines += ['| program | runs | interleavings | features | seconds |', '|---|---:|---:|---:|---:|']
     for p in summary.programs:
         orders, features = f'{p.interleavings:,}' if p.orders else '', f'{p.growth[-1][1]:,}' if p.growth else ''

@@ -14,6 +14,8 @@ BUILDS = {'clang-o2': 'plain', 'asan': 'ASan', 'tsan': 'TSan'}
 TRIES = {'clang-o2': 1500, 'asan': 300, 'tsan': 300}
 # Seeds are far apart, so that no two parts of a hunt, nor two hunts, nor two shards, make the same run twice.
 SEEDS_OF_A_PART, SEEDS_OF_A_HUNT, SEEDS_OF_A_SHARD = 10**8, 10**11, 10**15
+# Enough that every worker has many at once, and few enough that several scenarios fit into seconds.
+PEERS = 500
 LIBFUZZER = ['-len_control=0', '-max_len=256', '-timeout=20', '-print_final_stats=1']
 
 
@@ -31,6 +33,8 @@ class Program:
     environment: dict
     seed: int = 0  # of its first part
     fuzzes: str = ''
+    again: str = ''  # of one with real threads: how it is called
+    load: bool = False  # its tests are no properties, but scenarios
     parts: int = 0
     runs: int = 0
     tests: dict = dataclasses.field(default_factory=dict)  # by property: runs, interleavings
@@ -84,7 +88,10 @@ def needed(planted, runs=0):
         return {'clang-o2': ['simulated_properties']}
     target = 'planted_properties' if planted else 'simulated_properties'
     wanted = {preset: [target] for preset in BUILDS}
-    return wanted if planted else {**wanted, 'fuzz': ['fuzz_targets', 'simulated_properties']}
+    if planted:
+        return wanted
+    wanted['tsan'] += ['stress_properties', 'load']
+    return {**wanted, 'fuzz': ['fuzz_targets', 'simulated_properties']}
 
 
 def listed(root, planted):
@@ -161,6 +168,8 @@ def plan(root, place, only=(), seed=None, plant='', shard=(1, 1), runs=0):
     simulated('asan', 'portfolio', 2, properties)
     # What has no seed would be the same on each shard.
     simulated('clang-o2', 'enumeration', 1, properties[number - 1::shards])
+    if not plant:
+        work += with_real_threads(root, base, properties if only else None)
     for index, program in enumerate(work):
         program.seed += index * SEEDS_OF_A_PART * 100
     for target in targets:
@@ -170,6 +179,21 @@ def plan(root, place, only=(), seed=None, plant='', shard=(1, 1), runs=0):
         inputs = [corpus, *(d for d in (root / 'fuzz/corpus' / target, root / 'fuzz/regressions' / target) if d.is_dir())]
         command = [root / 'build/fuzz/fuzz' / target, f'-artifact_prefix={artifacts}/', *LIBFUZZER, *inputs]
         work.append(Program(f'fuzz {target}', command, 0.5, environment_of(root, 'fuzz'), base, fuzzes=target))
+    return work
+
+
+def with_real_threads(root, seed, only):
+    """What the machine schedules, under ThreadSanitizer; what it finds it hands to the simulator, for a token."""
+    names = [name for name in only or () if (root / f'property/properties/{name}.cpp').exists()]
+    work = []
+    if names or only is None:
+        program, simulator = 'build/tsan/stress/stress_properties', root / 'build/clang-o2/property/simulated_properties'
+        work.append(Program('TSan, real threads', [root / program, '--simulator', simulator, '--search', 5,
+                                                   *(word for name in names for word in ('--only', name))],
+                            0.6, environment_of(root, 'tsan'), seed, again=program))
+    if only is None:
+        load = f'build/tsan/stress/load --peers {PEERS} --workers 2,8'
+        work.append(Program('TSan, load', [root / load.split()[0], *load.split()[1:]], 0.4, environment_of(root, 'tsan'), seed, again=load, load=True))
     return work
 
 

@@ -6,6 +6,7 @@ import time
 
 from programs import environment_of
 from running import preset_of, tool_of
+from summary import tests_of
 
 STYLE = '''
 :root { --ink: #1d2530; --soft: #5b6675; --line: #e1e5ec; --good: #1c7c4a; --bad: #b3261e; --page: #f6f7fa; --card: #fff; }
@@ -59,7 +60,10 @@ def page(root, place, summary):
         parts.append('</div>')
     parts += ['<h2>What ran</h2>', programs_table(summary)]
     if summary.properties:
-        parts += ['<h2>Runs of each property, and how many of them were new interleavings</h2>', tests_table(summary)]
+        parts += ['<h2>Runs of each property, and how many of them were new interleavings</h2>',
+                  tests_table('property', summary.properties, [p for p in summary.programs if p.tests and not p.load])]
+    if scenarios := tests_of(summary.programs, True):
+        parts += ['<h2>Rounds of each scenario of load</h2>', tests_table('scenario', scenarios, [p for p in summary.programs if p.tests and p.load])]
     if len(summary.history) > 1:
         parts += ['<h2>The last hunts here</h2>', history_table(summary.history)]
     return '\n'.join(parts) + '</html>\n'
@@ -79,7 +83,7 @@ def card(root, place, finding):
     story = '\n'.join(text for text in finding.text.splitlines()[1:] if not text.startswith('  ci/repro '))
     return (f'<div class="card finding"><b>{html.escape(finding.title)}</b><br><span class="soft">{html.escape(path)}:{line} · '
             f'{finding.rule} · by {html.escape(finding.by)} after {finding.at:.1f} s{picture}</span>'
-            f'<pre class="command">ci/repro {html.escape(finding.token)}</pre><pre>{html.escape(story)}</pre></div>')
+            f'<pre class="command">{html.escape(finding.command)}</pre><pre>{html.escape(story)}</pre></div>')
 
 
 def programs_table(summary):
@@ -94,10 +98,9 @@ def programs_table(summary):
     return '\n'.join(rows) + '</table></div>'
 
 
-def tests_table(summary):
-    columns = [p for p in summary.programs if p.tests]
-    rows = ['<div class="card"><table><tr><th>property' + ''.join(f'<th class="n">{html.escape(p.name)}' for p in columns)]
-    for test in summary.properties:
+def tests_table(what, tests, columns):
+    rows = [f'<div class="card"><table><tr><th>{what}' + ''.join(f'<th class="n">{html.escape(p.name)}' for p in columns)]
+    for test in tests:
         cells = ''
         for runs, orders in (p.tests.get(test, (0, 0)) for p in columns):
             new = f' <small>{100 * orders / runs:.0f} %</small>' if runs and orders else ''

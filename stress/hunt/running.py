@@ -92,13 +92,15 @@ class Hunt:
         for line in lines:
             line = line.rstrip('\n')
             program.lines = program.lines[-200:] + [line]
-            if found := re.match(r'\[\d+/\d+\] (\w+): (\d+) runs, .*?(?:, (\d+) interleavings)?(?:,|$)', line):
-                runs, orders = int(found[2]), int(found[3] or 0)
+            if found := re.match(r'\[\d+/\d+\] (\w+): (\d+) runs\b', line):
+                told = re.search(r', (\d+) interleavings\b', line)
+                runs, orders = int(found[2]), int(told[1]) if told else 0
                 with self.lock:
                     before = program.tests.get(found[1], (0, 0))
                     program.tests[found[1]] = (before[0] + runs, before[1] + orders)
                     program.runs += runs
-                    program.orders.append((self.now(), program.interleavings + orders))
+                    if told:
+                        program.orders.append((self.now(), program.interleavings + orders))
             elif found := re.match(r'#(\d+)\s+\w+\s.*\bft: (\d+)', line):
                 with self.lock:
                     program.runs = max(program.runs, int(found[1]))
@@ -109,11 +111,11 @@ class Hunt:
                 block.append(line)
             if block and (not line.startswith(('FAILED: ', '  ')) or line.startswith('  shrunk from ')):
                 program.found += 1
-                self.found(finding_of('\n'.join(block), program.name, self.now()))
+                self.found(finding_of('\n'.join(block), program.name, self.now(), program.again))
                 block = []
         if len(block) > 1:
             program.found += 1
-            self.found(finding_of('\n'.join(block), program.name, self.now()))
+            self.found(finding_of('\n'.join(block), program.name, self.now(), program.again))
 
     def now(self):
         return round(time.monotonic() - self.began, 2)
@@ -124,7 +126,7 @@ class Hunt:
                 return
             self.findings[finding.key] = finding
         finding.save(self.place / 'findings')
-        self.screen.say(f'found by {finding.by} after {finding.at:.0f} s: {finding.title}\n  ci/repro {finding.token}')
+        self.screen.say(f'found by {finding.by} after {finding.at:.0f} s: {finding.title}\n  {finding.command}')
         if self.first:
             self.stop()
 
@@ -174,7 +176,7 @@ class Hunt:
 
     def totals(self):
         with self.lock:
-            names = {name for program in self.work for name in program.tests}
+            names = {name for program in self.work if not program.load for name in program.tests}
             return Totals(sum(p.runs for p in self.work), len(names), sum(p.interleavings for p in self.work),
                           sum(p.growth[-1][1] for p in self.work if p.growth), sum(1 for p in self.work if p.fuzzes and p.parts),
                           [p.name for p in self.running.values()], len(self.findings))

@@ -7,7 +7,7 @@ import shutil
 from findings import Finding
 from programs import Program, Refused
 
-KEPT = ('name', 'fuzzes', 'parts', 'runs', 'tests', 'growth', 'orders', 'status', 'seconds', 'found')
+KEPT = ('name', 'fuzzes', 'load', 'parts', 'runs', 'tests', 'growth', 'orders', 'status', 'seconds', 'found')
 
 
 @dataclasses.dataclass
@@ -32,7 +32,7 @@ class Summary:
 
     @property
     def properties(self):
-        return sorted({name for program in self.programs for name in program.tests})
+        return tests_of(self.programs, False)
 
     @property
     def targets(self):
@@ -41,7 +41,9 @@ class Summary:
     def sentence(self):
         count = len(self.findings)
         found = 'nothing found' if not count else '1 failure found' if count == 1 else f'{count} failures found'
-        return (f'{self.runs:,} runs of {len(self.properties)} properties and {self.targets} fuzz targets in '
+        scenarios = len(tests_of(self.programs, True))
+        load = f', {scenarios} scenario{"s" * (scenarios > 1)} of load' if scenarios else ''
+        return (f'{self.runs:,} runs of {len(self.properties)} properties{load} and {self.targets} fuzz targets in '
                 f'{self.seconds:.0f} s, {self.interleavings:,} interleavings: {found}')
 
     def save(self, place):
@@ -55,6 +57,10 @@ class Summary:
         kept = json.loads(state.read_text()) if state.exists() else {'seed': 1}
         self.history = [*kept.get('hunts', []), figures][-100:]
         state.write_text(json.dumps({**kept, 'hunts': self.history}))
+
+
+def tests_of(programs, load):
+    return sorted({name for program in programs if program.load == load for name in program.tests})
 
 
 def load(directory):

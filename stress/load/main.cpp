@@ -3,7 +3,8 @@
 //     load [--only SCENARIO] [--peers N] [--workers N,N,...] [--seed N] [--seconds N]
 //     load --list
 //
-// Each scenario is made once with each number of workers, and then again, from other seeds, while there is time. How many peers there
+// Each scenario is made once with each number of workers; with --seconds, as many of them as there is time for, beginning with another
+// one for another seed, and then again. How many peers there
 // are depends on how many descriptors a process may have, which is told. Exit codes: 0 nothing found; 1 a failure was found; 2 wrong
 // usage; 4 the harness itself failed.
 #include <sched.h>
@@ -121,7 +122,7 @@ Result make_rounds(const Scenario& scenario, const Orders& orders, std::uint32_t
     return result;
 }
 
-int run(const Orders& orders, const std::vector<const Scenario*>& chosen) {
+int run(const Orders& orders, std::vector<const Scenario*> chosen) {
     const std::uint32_t limit = raise_limit();
     const std::uint32_t peers =
         std::min(orders.peers, limit > 2 * other_descriptors ? limit - other_descriptors : limit / 2);
@@ -132,8 +133,11 @@ int run(const Orders& orders, const std::vector<const Scenario*>& chosen) {
     std::uint64_t rounds = 0;
     std::uint64_t failures = 0;
     std::uint64_t seed = orders.seed;
+    const bool bounded = orders.seconds > 0;
+    if (bounded) std::ranges::rotate(chosen, chosen.begin() + static_cast<std::ptrdiff_t>(seed % chosen.size()));
     do {
         for (std::size_t i = 0; i < chosen.size(); ++i) {
+            if (bounded && rounds != 0 && acairo::simulator::real_now() >= until) break;
             const Result result = make_rounds(*chosen[i], orders, peers, seed);
             rounds += result.rounds;
             std::printf("[%zu/%zu] %s: %llu runs%s\n", i + 1, chosen.size(), chosen[i]->name,
@@ -170,7 +174,8 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     app.add_option("--seed", orders.seed, "The first seed")->capture_default_str();
-    app.add_option("--seconds", orders.seconds, "Again and again for so long; 0: once")->capture_default_str();
+    app.add_option("--seconds", orders.seconds, "For so long, some of them or all again and again; 0: each once")
+        ->capture_default_str();
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? 0 : 2; }
