@@ -12,12 +12,16 @@ import sys
 
 def joined(sources, output, name, count):
     """The texts by their paths. What is in an unnamed namespace gets one with the source's name, so that two may have the same
-    names; messages still name the source."""
+    names; messages still name the source. It is inline only where something follows that may use it: else what one source says
+    with `using` would hold for the next."""
     texts = {}
     for i in range(count):
         text = ''
         for path in sources[i::count]:
-            inside = re.sub(r'^namespace \{$', f'inline namespace of_{path.stem} {{', path.read_text(), flags=re.MULTILINE)
+            inside = path.read_text()
+            last = inside.count('\nnamespace {\n') == 1 and re.search(r'^\}  // namespace\n(\}  // namespace \w+\n)*\Z', inside, re.MULTILINE)
+            own = 'namespace' if last else 'inline namespace'
+            inside = re.sub(r'^namespace \{$', f'{own} of_{path.stem} {{', inside, flags=re.MULTILINE)
             text += f'#line 1 "{path}"\n{inside}\n'
         # Before all: without this, a later source would include within what an earlier one defines for itself.
         includes = sorted(set(re.findall(r'^#include .*$', text, re.MULTILINE)))

@@ -40,7 +40,7 @@ TEST(Recording, survives_its_text) {
     }
     const Recording extreme{{Tag::workload, ~std::uint64_t{0}, ~std::uint64_t{0} - 1}, {Tag::schedule, 2, 1}};
     EXPECT_EQ(recording_of(text_of(extreme)), extreme);
-    EXPECT_EQ(recording_of(text_of({})), Recording{});
+    EXPECT_EQ(recording_of(text_of(Recording{})), Recording{});
 }
 
 TEST(Recording, is_short) {
