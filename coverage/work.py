@@ -16,7 +16,7 @@ GROUPS = {
     'tests': 'ordinary tests and plain/', 'scripted': 'tests over scripted system calls', 'simulated': 'properties in the simulated world',
     'faults': 'properties with each single fault', 'fuzz': 'inputs of the fuzz targets', 'real': 'properties with real threads'}
 # Beside how many processes each is divided among.
-TESTS = {'stack_tests': 1, 'property_tests': 4, 'fidelity/fidelity_tests': 1, 'count_tests': 1, 'plain_tests': 1}
+TESTS = {'stack_tests': 1, 'property_tests': 4, 'fidelity/fidelity_tests': 1, 'count_tests': 1, 'told_tests': 1, 'plain_tests': 1}
 SIMULATOR = 'simulator/simulator_tests'
 
 
