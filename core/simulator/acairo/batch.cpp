@@ -25,7 +25,8 @@ Outcome repeated(const Property& property, const Choices& choices, const Outcome
     Replay replay(recording);
     Choices again(replay);
     Outcome second = run_here(property, again);
-    if (second.verdict != Verdict::passed || second.trace_hash == outcome.trace_hash) return second;
+    const bool same = second.trace_hash == outcome.trace_hash && !replay.divergence();
+    if (second.verdict != Verdict::passed || same) return second;
     second.verdict = Verdict::nondeterminism;
     second.text =
         "nondeterminism: the same choices gave another run; something decides that is not a choice: an address, "
@@ -100,7 +101,8 @@ Batch run_with_each_fault(const Property& property, std::uint64_t schedules) {
             for (const OneFault::Kind kind : {call, allocation, allocations}) {
                 bool came = true;
                 for (OneFault fault{kind, 1, 0}; came; ++fault.place) {
-                    if (!try_out(fault, came) || fault.place == OneFault::most_places) return failed_status;
+                    if (!try_out(fault, came)) return failed_status;
+                    if (came && fault.place == OneFault::most_places) return 0;
                     // The same call with each other error: the schedule before it is the same.
                     OneFault other = fault;
                     for (bool next = came && kind == call; next && other.error + 1 < OneFault::most_errors;) {
@@ -110,9 +112,14 @@ Batch run_with_each_fault(const Property& property, std::uint64_t schedules) {
                 }
             }
         }
+        shared.covered = true;
         return 0;
     });
     Batch batch = batch_of(child);
+    if (!batch.failed && !page().covered)
+        throw std::runtime_error(
+            std::string("acairo: ") + property.name + " has more than " + std::to_string(OneFault::most_places - 1) +
+            " calls or allocations, and later ones cannot be made to fail; let its workload be smaller");
     batch.interleavings = batch.runs;  // each has a fault of its own
     return batch;
 }
@@ -129,6 +136,7 @@ Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::
             shared.choices = 0;
             choices.restart(scribe);
             Outcome outcome = run_here(property, choices);
+            const bool more = outcome.verdict == Verdict::passed && all.next();
             if (outcome.verdict == Verdict::passed && all.divergence()) {
                 outcome.verdict = Verdict::nondeterminism;
                 outcome.text = "nondeterminism: " + all.divergence()->text();
@@ -136,8 +144,8 @@ Enumerated enumerate(const Property& property, Enumeration::Bounds bounds, std::
             leave_outcome(outcome);
             if (outcome.verdict != Verdict::passed) return failed_status;
             shared.runs.store(i + 1, std::memory_order_relaxed);
-            if (all.next()) continue;
-            shared.covered = !all.divergence();
+            if (more) continue;
+            shared.covered = true;
             break;
         }
         return 0;

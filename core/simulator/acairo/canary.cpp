@@ -28,7 +28,6 @@ std::vector<const Property*> all_properties() {
 
 namespace {
 
-constexpr std::size_t most_others = 2000;
 constexpr std::uint64_t most_runs_of_a_seed = 10'000;
 constexpr int most_seconds_of_a_run = 3;
 
@@ -83,7 +82,7 @@ int canary_of(const Plant& plant, const Strategy& strategy, const CanaryOrders& 
             const Batch batch =
                 run_batch(*property, strategy, seed * 1'000'000 + made, most - made, std::chrono::nanoseconds::max());
             made += batch.runs;
-            done = !batch.failed || others.size() == most_others;
+            done = !batch.failed || others.size() == orders.most_others;
             if (done) {
                 ++missed;
                 break;

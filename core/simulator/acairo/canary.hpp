@@ -13,6 +13,7 @@ struct CanaryOrders {
     std::uint64_t seeds;
     std::uint64_t most_runs;          // from each seed; not more than 10,000
     std::uint64_t replays;            // 0: what was found is not shrunk either
+    std::size_t most_others = 2000;   // failures by other oracles before one by its own: then the seed has not found it
     std::vector<std::string> only{};  // by these properties only, of those that are named in the bug; none: by all
 };
 // Whether each seed finds the planted bug, by each of the properties that are named in it, with the oracle that is named in it,

@@ -9,9 +9,9 @@ namespace {
 // Without the frames of this file and of the scheduler; what else is the simulator's is left out when sources are looked up.
 Stack stack_here() {
     std::array<void*, 14> frames{};
-    const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+    ::backtrace(frames.data(), static_cast<int>(frames.size()));
     Stack stack{};
-    if (count > 2) std::copy(frames.begin() + 2, frames.begin() + count, stack.begin());
+    std::copy(frames.begin() + 2, frames.end(), stack.begin());
     return stack;
 }
 

@@ -66,14 +66,15 @@ int debug(const Property& property, const Recording& recording, const std::strin
         return 0;
     }
     // A run that died has told of its steps, and not of its end.
-    const bool ended = failing.steps != 0 || failing.moments.empty();
-    const std::string step = std::to_string(ended ? failing.steps : failing.moments.back().step);
+    std::uint64_t last = failing.steps;
+    for (const Moment& moment : failing.moments) last = std::max(last, moment.step);
+    const std::string step = std::to_string(last);
     std::printf("FAILED: %s: %s, after step %s\n", property.name, failing.kind.c_str(), step.c_str());
     std::fflush(stdout);
     // gdb inherits it, and reads the commands from there: nothing has to be installed, or found.
     const int commands = ::memfd_create("acairo.py", 0);
     const std::string text = debugger_commands;
-    if (commands < 0 || ::write(commands, text.data(), text.size()) != static_cast<::ssize_t>(text.size()))
+    if (::write(commands, text.data(), text.size()) != static_cast<::ssize_t>(text.size()))
         throw std::runtime_error("no memory for the debugger's commands");
     const std::string file = "/proc/self/fd/" + std::to_string(commands);
     const std::string read = "python exec(compile(open('" + file + "').read(), 'acairo.py', 'exec'))";

@@ -5,7 +5,7 @@
 // Threads: one OS thread; it knows nothing of fibers.
 // Invariants:
 //   1. No call blocks. Where Linux would, on a descriptor without O_NONBLOCK, the answer is the one that a non-blocking
-//      descriptor would get: would_block() of it is true, and blocking(fd) tells the host to wait until epoch() has changed
+//      descriptor would get, and blocking(fd) tells the host to wait until epoch() has changed
 //      or next_event() has come, and to ask again. A blocking send that was partial is continued by the host likewise.
 //   2. epoch() changes whenever the answer of any call on any descriptor may have changed otherwise than by that call itself.
 //   3. Nothing happens between calls: what flies arrives in advance(), which every call makes first.
@@ -61,11 +61,9 @@ public:
     int write_counter(int fd, std::uint64_t value);
     int read_counter(int fd, std::uint64_t& value);
 
-    std::uint64_t open_descriptors_limit() const noexcept { return configuration_.descriptors; }
     void set_descriptors_limit(std::uint64_t limit) noexcept { configuration_.descriptors = limit; }
 
     // For the host.
-    static bool would_block(std::ptrdiff_t result) noexcept;
     bool blocking(int fd) const noexcept;
     std::uint64_t epoch() const noexcept { return watch_.epoch; }
     // The next moment at which something arrives; nanoseconds::max() if nothing flies.

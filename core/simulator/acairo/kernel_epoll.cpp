@@ -23,17 +23,10 @@ constexpr std::uint32_t manner = EPOLLET | EPOLLONESHOT;
 }  // namespace
 
 std::uint32_t Kernel::poll(detail::File& file) noexcept {
-    switch (file.kind) {
-        case Kind::socket: return network_.poll(static_cast<detail::Socket&>(file));
-        case Kind::counter: {
-            const std::uint64_t value = static_cast<const detail::Counter&>(file).value;
-            return (value > 0 ? std::uint32_t{EPOLLIN} : 0) |
-                   (value < ~std::uint64_t{0} - 1 ? std::uint32_t{EPOLLOUT} : 0);
-        }
-        case Kind::epoll:
-        case Kind::null: return 0;
-    }
-    return 0;
+    if (file.kind == Kind::socket) return network_.poll(static_cast<detail::Socket&>(file));
+    // An epoll takes nothing else.
+    const std::uint64_t value = static_cast<const detail::Counter&>(file).value;
+    return (value > 0 ? std::uint32_t{EPOLLIN} : 0) | (value < ~std::uint64_t{0} - 1 ? std::uint32_t{EPOLLOUT} : 0);
 }
 
 void Kernel::observe_source(detail::File& file, std::uint32_t events) {
@@ -156,10 +149,6 @@ int Kernel::epoll_wait(int epoll, ::epoll_event* events, int size) {
     return static_cast<int>(count);
 }
 
-bool Kernel::would_block(std::ptrdiff_t result) noexcept {
-    return result == -EAGAIN || result == -EINPROGRESS || result == -EALREADY;
-}
-
 bool Kernel::blocking(int fd) const noexcept {
     const auto number = static_cast<std::size_t>(fd);
     return fd >= 0 && number < slots_.size() && slots_[number].file && slots_[number].file->blocking;
@@ -209,12 +198,12 @@ State Kernel::state_of(int fd) const noexcept {
         case detail::TCP::closed: break;
     }
     switch (socket.ending) {
-        case detail::Ending::none: return socket.bound ? State::bound : State::fresh;
+        case detail::Ending::none: break;
         case detail::Ending::graceful: return State::both_ends;
         case detail::Ending::reset: return State::reset;
         case detail::Ending::refused: return State::refused;
     }
-    return State::fresh;
+    return socket.bound ? State::bound : State::fresh;
 }
 
 }  // namespace acairo::simulator

@@ -123,17 +123,10 @@ void Network::arrive_fin(Socket& to) {
     to.shut_read = true;
     to.done = true;
     Socket* const sender = to.peer;
-    switch (to.state) {
-        case TCP::established: to.state = TCP::close_wait; break;
-        case TCP::fin_wait1: to.state = TCP::closing; break;
-        case TCP::fin_wait2: finish(to, Ending::graceful); break;
-        case TCP::closed:
-        case TCP::listen:
-        case TCP::syn_sent:
-        case TCP::close_wait:
-        case TCP::closing:
-        case TCP::last_ack: break;
-    }
+    if (to.state == TCP::fin_wait2)
+        finish(to, Ending::graceful);
+    else
+        to.state = to.state == TCP::fin_wait1 ? TCP::closing : TCP::close_wait;
     watch_.wake(to, 0);
     if (sender) acknowledge_fin(*sender);
     hear_of_window(to);
@@ -158,7 +151,6 @@ void Network::arrive_reset(Socket& to) {
 }
 
 void Network::arrive_syn(Socket& client) {
-    if (client.state != TCP::syn_sent) return;
     Socket* const listener = listener_at(client.remote);
     if (!listener) {
         client.error = ECONNREFUSED;
@@ -230,7 +222,6 @@ void Network::send_reset(Socket& from) {
     if (!from.peer) return;
     withdraw_unsent(from);
     Pipe& pipe = from.peer->incoming;
-    if (std::exchange(pipe.reset_launched, true)) return;
     host_.publish(&pipe.reset_stamp);
     fly(*from.peer, Segment::Kind::reset);
 }

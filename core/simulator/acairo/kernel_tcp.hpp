@@ -64,7 +64,6 @@ struct Pipe {
     bool stalled = false;      // the window was closed before all was launched
     bool fin_written = false;  // it goes when all bytes have gone
     bool fin_arrived = false;
-    bool reset_launched = false;
     bool reset_arrived = false;
     bool mark_written = false;  // urgent data not launched yet, up to `mark`
     std::uint64_t mark = 0;

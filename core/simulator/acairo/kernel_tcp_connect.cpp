@@ -88,7 +88,6 @@ int Network::bind(Socket& socket, const Endpoint& to) {
 
 int Network::listen(Socket& socket, int backlog) {
     if (socket.association != Association::unconnected) return -EINVAL;
-    if (socket.state != TCP::closed && socket.state != TCP::listen) return -EINVAL;
     // A negative one is as large as can be.
     socket.backlog = static_cast<std::size_t>(backlog < 0 || backlog > most_backlog ? most_backlog : backlog);
     if (socket.state == TCP::listen) return 0;

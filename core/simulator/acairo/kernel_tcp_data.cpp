@@ -20,7 +20,6 @@ void Ring::put(std::uint64_t position, const char* from, std::size_t size) noexc
 }
 
 void Ring::append(std::uint64_t begin, std::uint64_t end, const char* from, std::size_t size) {
-    if (size == 0) return;
     const std::size_t held = static_cast<std::size_t>(end - begin);
     if (held + size > bytes_.size()) {
         std::size_t capacity = std::max<std::size_t>(bytes_.size(), 256);
@@ -100,10 +99,6 @@ std::ptrdiff_t Network::send(Socket& socket, const char* from, std::size_t size,
     if (socket.state != TCP::established && socket.state != TCP::close_wait) {
         if (const int error = take_error(socket)) return error;
         return socket.state == TCP::syn_sent ? -EAGAIN : -EPIPE;
-    }
-    if (socket.shut_write || socket.error != 0) {
-        const int error = take_error(socket);
-        return error != 0 ? error : -EPIPE;
     }
     if (size == 0) return 0;
     const std::size_t queued = unacknowledged(socket);

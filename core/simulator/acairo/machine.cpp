@@ -58,10 +58,7 @@ int Machine::fault(const Operation& operation, std::span<const int> errors) {
         return 0;
     }
     ++faults_in_a_row_;
-    for (const int error : errors) {
-        if (possible(error) && --chosen == 0) return error;
-    }
-    return 0;
+    return *std::ranges::find_if(errors, [&](int error) { return possible(error) && --chosen == 0; });
 }
 
 std::ptrdiff_t Machine::note(Operation operation, int fd, std::ptrdiff_t result, bool injected) {
@@ -172,7 +169,7 @@ std::ptrdiff_t Machine::recv(int fd, void* to, std::size_t size, int flags) {
             wait_for_kernel("recv", fd);
         }
     }
-    if (result > 0 && (flags & MSG_TRUNC) == 0) sanitizers::writes(to, static_cast<std::size_t>(result));
+    if (result > 0) sanitizers::writes(to, static_cast<std::size_t>(result));
     return result;
 }
 

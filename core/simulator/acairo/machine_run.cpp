@@ -108,13 +108,12 @@ void Machine::observe(const void* object) noexcept { simulator::observe(object);
 void Machine::misuse(const char* call, int fd, const char* why) {
     if (observer_) observer_->misused(call, fd);
     std::string text = std::string(call) + " of descriptor " + std::to_string(fd) + ": " + why;
-    if (const std::uint32_t origin = kernel_.origin(fd); origin != 0) {
-        text += "; it was " + std::string(kernel_.state_of(fd) == State::no_descriptor ? "closed" : "made") +
-                " at step " + std::to_string(origin);
-    }
-    scheduler_.fail(
-        Verdict::misuse,
-        text + ". Its number may be somebody else's by now: whoever closes a descriptor must be the last to use it");
+    const bool closed = kernel_.state_of(fd) == State::no_descriptor;
+    if (const std::uint32_t origin = kernel_.origin(fd); origin != 0)
+        text += std::string("; it was ") + (closed ? "closed" : "made") + " at step " + std::to_string(origin);
+    if (closed)
+        text += ". Its number may be somebody else's by now: whoever closes a descriptor must be the last to use it";
+    scheduler_.fail(Verdict::misuse, std::move(text));
 }
 
 void Machine::allocation_fails() noexcept {

@@ -64,25 +64,30 @@ Child::Child(const std::function<int()>& body) {
     pid_ = ::fork();
     if (pid_ < 0)
         throw std::runtime_error("acairo: no process for a run: fork failed; end other processes, or raise ulimit -u");
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::dup2(stderr_, STDERR_FILENO);
-    const int status = body();
-    std::fflush(nullptr);
-    ::_exit(status);
+    if (pid_ == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::dup2(stderr_, STDERR_FILENO);
+        const int status = body();
+        std::fflush(nullptr);
+        ::_exit(status);
+    }
 }
 Child::~Child() { ::close(stderr_); }
 
 std::string Child::wait(std::chrono::seconds patience) {
     const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+    // Without this, poll() would pass over it, and every run would seem to hang.
+    if (handle < 0)
+        throw std::runtime_error("acairo: a run's process cannot be waited for: pidfd_open failed; raise ulimit -n");
     std::uint64_t runs = page().runs.load(std::memory_order_relaxed);
     bool hangs = false;
-    for (::pollfd end{handle, POLLIN, 0}; ::poll(&end, 1, static_cast<int>(patience.count()) * 1000) == 0;) {
-        if (std::exchange(runs, page().runs.load(std::memory_order_relaxed)) != runs) continue;
-        hangs = true;
-        ::kill(pid_, SIGKILL);
-        break;
+    ::pollfd end{handle, POLLIN, 0};
+    // A signal that this process handles ends a poll(), and not the patience.
+    for (int ready = 0; ready <= 0 && !hangs;) {
+        ready = ::poll(&end, 1, static_cast<int>(patience.count()) * 1000);
+        hangs = ready == 0 && std::exchange(runs, page().runs.load(std::memory_order_relaxed)) == runs;
     }
+    if (hangs) ::kill(pid_, SIGKILL);
     ::close(handle);
     int status = 0;
     ::waitpid(pid_, &status, 0);
@@ -103,8 +108,8 @@ std::string Child::kind_of(int status) const {
         const std::string text = shared.text.data();
         if (shared.verdict != Verdict::failed) return name_of(shared.verdict);
         // "failed at step 12, 3600 ns: what was required"
-        const std::size_t colon = text.find(": ");
-        return "failed: " + text.substr(colon == std::string::npos ? 0 : colon + 2, text.find('\n') - colon - 2);
+        const std::size_t begin = text.find(": ") + 2;
+        return "failed: " + text.substr(begin, text.find('\n') - begin);
     }
     const std::string text = errors();
     std::smatch found;

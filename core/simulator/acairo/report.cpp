@@ -86,15 +86,15 @@ void add_report(Scheduler& scheduler, Outcome& failure) {
     failure.text = std::move(whole);
 }
 
-void fail_with_exception(Scheduler& scheduler) {
+std::string text_of_exception() {
+    const Unseen unseen;
     std::string what = "an exception that is no std::exception";
     try {
         throw;
     } catch (const std::exception& exception) {
         what = std::string("an exception, \"") + exception.what() + "\",";
     } catch (...) {}
-    scheduler.fail(Verdict::exception,
-                   std::move(what) + " left a thread, which ends a program: catch it in the thread's function");
+    return what + " left a thread, which ends a program: catch it in the thread's function";
 }
 
 void fail_with_deadlock(Scheduler& scheduler) {

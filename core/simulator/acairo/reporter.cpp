@@ -10,9 +10,9 @@ namespace {
 // Without the frame of this function; what else is the simulator's is left out when sources are looked up.
 [[gnu::noinline]] WholeStack stack_here() {
     std::array<void*, 49> frames{};
-    const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+    ::backtrace(frames.data(), static_cast<int>(frames.size()));
     WholeStack stack{};
-    if (count > 1) std::copy(frames.begin() + 1, frames.begin() + count, stack.begin());
+    std::copy(frames.begin() + 1, frames.end(), stack.begin());
     return stack;
 }
 

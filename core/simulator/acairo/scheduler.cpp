@@ -105,9 +105,12 @@ FiberContext& Scheduler::body_of(void* it) {
     observe(&fiber.entry);
     fiber.begun = true;
     scheduler.step();
+    std::string text;
     try {
         fiber.entry(fiber.argument);
-    } catch (...) { fail_with_exception(scheduler); }
+    } catch (...) { text = text_of_exception(); }
+    // Behind the handler: without this, nobody would free the exception, as nobody goes on here.
+    if (!text.empty()) scheduler.fail(Verdict::exception, std::move(text));
     return scheduler.end(fiber);
 }
 
@@ -206,12 +209,12 @@ Fiber& Scheduler::overtaken(Fiber& late, bool current_can) {
 }
 
 Fiber* Scheduler::overdue() noexcept {
-    Fiber* longest = nullptr;
+    // Two at least can run.
+    Fiber* longest = ready_[ready_[0] == current_ ? 1 : 0];
     for (std::uint32_t i = 0; i < ready_count_; ++i) {
         Fiber* const fiber = ready_[i];
-        if (fiber != current_ && (longest == nullptr || fiber->since < longest->since)) longest = fiber;
+        if (fiber != current_ && fiber->since < longest->since) longest = fiber;
     }
-    if (longest == nullptr) return nullptr;
     overdue_at_ = longest->since + patience;
     return steps_ >= overdue_at_ ? longest : nullptr;
 }

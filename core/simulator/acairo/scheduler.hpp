@@ -296,8 +296,8 @@ private:
 
 // To the text of a failure, where and when it is, every fiber and the last steps. Called by fail().
 void add_report(Scheduler& scheduler, Outcome& failure);
-// The exception that is being handled left a thread.
-[[noreturn]] void fail_with_exception(Scheduler& scheduler);
+// The exception that is being handled has left a thread: what is said of it.
+std::string text_of_exception();
 // Verdict::deadlock, in words.
 [[noreturn]] void fail_with_deadlock(Scheduler& scheduler);
 

@@ -96,7 +96,9 @@ private:
                 const std::uint64_t half = choice.value / 2;
                 return std::exchange(choice.value, half) != half;
             })) {}
-            accept_changed(at, at + 1, [](Choice& choice) { return choice.value != 0 && choice.value-- != 0; });
+            accept_changed(at, at + 1, [](Choice& choice) {
+                return std::exchange(choice.value, std::max<std::uint64_t>(choice.value, 1) - 1) != 0;
+            });
         }
     }
 

@@ -132,10 +132,10 @@ std::string story_of(const Result& result, std::size_t lines) {
     std::string text;
     for (std::size_t i = 0; i < all.size(); ++i) {
         std::array<char, 200> line{};
-        std::snprintf(line.data(), line.size(), "  %6llu  thread %-2u %-28s %-12s %s\n",
+        std::snprintf(line.data(), line.size(), "  %6llu  thread %-2u %-28s %-12s %s",
                       static_cast<unsigned long long>(all[i].step), all[i].fiber, all[i].what.c_str(),
                       all[i].injected ? "<- injected" : "", sources[i].c_str());
-        text += line.data();
+        text.append(line.data()) += '\n';
     }
     if (left_out != 0) text += "  (" + std::to_string(left_out) + " more calls are left out)\n";
     return text;

@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -39,8 +41,7 @@ std::string in_hexadecimal(std::uint64_t number) {
 // Both tools answer in the same way: the address, then a function and a place on two lines for each frame.
 std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_t>& offsets) {
     std::map<std::uint64_t, std::vector<Line>> lines;
-    std::array<char, 4096> program{};
-    if (offsets.empty() || ::readlink("/proc/self/exe", program.data(), program.size() - 1) <= 0) return lines;
+    if (offsets.empty()) return lines;
     // In a file: they may be more than a command line holds.
     std::FILE* const questions = std::tmpfile();
     if (!questions) return lines;
@@ -49,16 +50,16 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
     const std::string command = "exec </dev/fd/" + std::to_string(::fileno(questions)) +
                                 " 2>/dev/null; for tool in 'llvm-symbolizer-19 --output-style=GNU' 'llvm-symbolizer "
                                 "--output-style=GNU' addr2line; do "
-                                "command -v ${tool%% *} >/dev/null && exec $tool -a -f -C -i -e '" +
-                                std::string(program.data()) + "'; done";
+                                "command -v ${tool%% *} >/dev/null && exec $tool -a -f -C -i -e /proc/" +
+                                std::to_string(::getpid()) + "/exe; done";
     std::FILE* const answers = ::popen(command.c_str(), "re");
     if (!answers) return std::fclose(questions), lines;
-    std::array<char, 8192> read{};
+    char* read = nullptr;
+    std::size_t size = 0;
     std::vector<Line>* current = nullptr;
     std::string function;
-    while (std::fgets(read.data(), static_cast<int>(read.size()), answers)) {
-        std::string text = read.data();
-        if (!text.empty() && text.back() == '\n') text.pop_back();
+    while (::getline(&read, &size, answers) > 0) {
+        std::string text(read, std::strcspn(read, "\n"));
         if (text.starts_with("0x")) {
             current = &lines[std::stoull(text, nullptr, 16)];
             function.clear();
@@ -71,6 +72,7 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
             current->push_back({std::exchange(function, {}), text});
         }
     }
+    std::free(read);
     ::pclose(answers);
     std::fclose(questions);
     return lines;
@@ -80,7 +82,7 @@ std::map<std::uint64_t, std::vector<Line>> symbolize(const std::set<std::uint64_
 void* address_in(const std::string& line) {
     const std::size_t at = line.rfind("[0x");
     if (at == std::string::npos || !line.ends_with(']')) return nullptr;
-    return reinterpret_cast<void*>(std::stoull(line.substr(at + 1), nullptr, 16));
+    return reinterpret_cast<void*>(std::strtoull(line.c_str() + at + 1, nullptr, 16));
 }
 
 std::string short_function(std::string function) {

@@ -86,7 +86,7 @@ std::string headline_of(const Model& model) {
     const std::string line = model.text.substr(0, model.text.find('\n'));
     const std::size_t place = line.find(" at step ");
     const std::size_t sentence = line.find(" ns: ");
-    if (place == std::string::npos || sentence == std::string::npos || sentence < place) return model.verdict;
+    if (sentence == std::string::npos || sentence < place) return model.verdict;
     return line.substr(0, place) + ": " + line.substr(sentence + 5);
 }
 
@@ -155,11 +155,12 @@ std::string page_of(const Model& model) {
 namespace {
 
 void write(const std::string& file, const std::string& text) {
-    errno = 0;
+    // What is said where nobody says why.
+    errno = EIO;
     std::ofstream to(file, std::ios::binary);
     if (to << text << std::flush) return;
     throw std::system_error(
-        errno == 0 ? EIO : errno, std::generic_category(),
+        errno, std::generic_category(),
         "the timeline " + file + " cannot be written; give --timeline a file in a directory that is there");
 }
 

@@ -146,7 +146,6 @@ private:
     }
 
     void count_time_from_the_start() {
-        if (model_.boxes.empty()) return;
         const auto start = Options{}.start;
         for (Box& box : model_.boxes) box.time -= start;
     }
