@@ -43,7 +43,7 @@ def name_of(path):
 
 
 def is_ours(path):
-    return path.startswith(f'{ROOT}/core/')
+    return path.startswith(tuple(f'{ROOT}/{folder}' for folders in ROOMS.values() for folder in folders))
 
 
 def measured(programs):

@@ -35,8 +35,8 @@ class File:
             yield 'condition', position, reached
 
 
-def lines_of(segments, regions):
-    """The count of each line that has code, as llvm-cov shows it, but 0 when one of the regions that begin there was not reached."""
+def lines_of(segments):
+    """The count of each line that has code, as llvm-cov shows it."""
     counts, by_line = {}, collections.defaultdict(list)
     for segment in segments:
         by_line[segment[0]].append(segment)
@@ -48,9 +48,6 @@ def lines_of(segments, regions):
         if not skipped and (entries or (wrapped and wrapped[3])) or any(s[3] and s[4] for s in here):
             counts[line] = max(entries + ([wrapped[2]] if wrapped and wrapped[3] else []), default=0)
         wrapped = here[-1] if here else wrapped
-    for (line, *_), count in regions.items():
-        if count == 0 and line in counts:
-            counts[line] = 0
     return counts
 
 
@@ -97,10 +94,17 @@ def join(export, wanted):
                         file.conditions[position] = file.conditions.get(position, False) or reached
         for one in data['files']:
             if wanted(one['filename']):
-                files[one['filename']].lines = lines_of(one['segments'], regions[one['filename']])
+                lines = files[one['filename']].lines
+                for line, count in lines_of(one['segments']).items():
+                    lines[line] = max(lines.get(line, 0), count)
+    for name, file in files.items():
+        for (line, *_), count in regions[name].items():
+            if count == 0 and line in file.lines:
+                file.lines[line] = 0
     return {name: files[name] for name in sorted(files)}
 
 
-def load(path, wanted):
-    with open(path, encoding='utf-8') as file:
-        return join(json.load(file), wanted)
+def load(paths, wanted):
+    """What llvm-cov says of each program. Of several at once it would take, for each function, the first one that it finds: that may be
+    in a program which only knows that there is such a function, and has never compiled it."""
+    return join({'data': [data for path in paths for data in json.loads(path.read_text(encoding='utf-8'))['data']]}, wanted)

@@ -144,15 +144,20 @@ def check(command, **arguments):
 
 
 def export(root, place, group, programs):
-    """llvm-cov's JSON of one group's profiles, or of all."""
+    """llvm-cov's JSON of one group's profiles, or of all: of each program for itself."""
     profiles = sorted((place / 'profiles').glob(f'{group or "*"}/*.profraw'))
-    merged, exported = place / f'{group or "all"}.profdata', place / f'{group or "all"}.json'
+    merged = place / f'{group or "all"}.profdata'
     check(['llvm-profdata-19', 'merge', '-sparse', '-o', merged, *profiles])
-    first, *others = programs
-    with exported.open('w') as out:
-        check(['llvm-cov-19', 'export', '-format=text', f'-num-threads={os.cpu_count()}', f'-instr-profile={merged}', first,
-               *(f'-object={one}' for one in others), root / 'core/acairo', root / 'core/linux', root / 'core/simulator'], stdout=out)
-    return exported
+
+    def one(program):
+        exported = place / f'{group or "all"}-{program.name}.json'
+        with exported.open('w') as out:
+            check(['llvm-cov-19', 'export', '-format=text', '-num-threads=1', f'-instr-profile={merged}', program,
+                   root / 'core/acairo', root / 'core/linux', root / 'core/simulator'], stdout=out)
+        return exported
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(one, programs))
 
 
 def programs_of(runs):

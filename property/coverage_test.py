@@ -95,6 +95,9 @@ def check_join(items):
     expect('a condition within others', missing(16, 16), ['branch true of `c`', 'condition `c`'])
     expect('a constructor, counted once', count('function', 17, 17), 1)
     expect('what stands on one line', missing(18, 21), ['branch true of `a < 0`', 'line'])
+    unknown = joined.File(lines=dict.fromkeys(range(1, 6), 0))
+    source = '// A comment.\n\nif constexpr (known)\n    else\n    return 1;\n'
+    expect('what is no code', [i.position for i in rules.items_of('a.cpp', unknown, source)], [(5,)])
     expect('a switch that names all', missing(22, 29), ['line'])
     expect('percentages', rules.percentages(items), [91.6, 88.8, 87.5, 75.0])
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
 namespace property {
 namespace {
@@ -79,6 +80,31 @@ TEST_F(a_failed_check_DeathTest, meets_who_destroys_a_stream_that_is_being_read)
             });
         },
         "check failed: .*outlives its operations");
+}
+
+TEST_F(a_failed_check_DeathTest, meets_who_destroys_a_stream_that_is_being_written) {
+    EXPECT_DEATH(
+        {
+            const std::vector<char> more_than_fits(std::size_t{64} << 20, 'x');
+            const auto work = executor();
+            Streams streams = work->sync_wait([&] { return connected(work); });
+            work->spawn([&]() -> Task<void> { co_await streams.first->write_all(more_than_fits); });
+            settle(*work);
+            work->sync_wait([&]() -> Task<void> {
+                streams.first.reset();
+                co_return;
+            });
+        },
+        "check failed: .*outlives its operations");
+}
+
+TEST_F(a_failed_check_DeathTest, meets_who_awaits_an_operation_twice) {
+    EXPECT_DEATH(run([]() -> Task<void> {
+                     auto sleep = acairo::sleep_for(0ns);
+                     co_await sleep;
+                     co_await sleep;
+                 }),
+                 "check failed: an operation is awaited once");
 }
 
 TEST_F(a_failed_check_DeathTest, names_its_place) {

@@ -1,4 +1,6 @@
 // What a call that fails must not lead to. (Every errno of every call: scripted/. Here, over the real kernel.)
+#include <thread>
+
 #include "../socket_test.hpp"
 #include "counted.hpp"
 
@@ -140,6 +142,25 @@ TEST_F(FaultsTest, an_accept_that_pauses_for_want_of_descriptors_does_not_spin) 
     EXPECT_GE(tries, 1);
     counts::fail(Call::accept4, 0, 0);
     EXPECT_EQ(accepted.ending(), "a stream");
+}
+
+// Its stream is made before it waits: when there is no memory later, it needs none.
+TEST_F(FaultsTest, an_accept_that_waits_has_all_that_it_needs_for_a_connection) {
+    if (!counts::heap_is_counted) GTEST_SKIP() << "the sanitizer's operator new cannot be replaced";
+    TCPListener listener({}, executor_);
+    listener.bind("127.0.0.1:0");
+    listener.listen();
+    Running accepted = start([&] { return listener.accept(); });
+    settle();
+    const Counts before(counted_);
+    // An event without a connection.
+    counts::fail(Call::accept4, EAGAIN, 1);
+    raw::Client first(listener.local_address());
+    while (Counts(counted_).of(Call::accept4) == before.of(Call::accept4)) std::this_thread::yield();
+    raw::Client second(listener.local_address());
+    EXPECT_EQ(accepted.ending(), "a stream");
+    EXPECT_EQ((Counts(counted_) - before).of(Call::accept4), 2);
+    EXPECT_EQ((Counts(counted_) - before).allocations, 0);
 }
 
 // What a poll of 10 ms, or a level-triggered event that nobody answers, would show.

@@ -227,8 +227,8 @@ struct Listening {
 
 // An accepted stream, and the peer at its other end.
 struct Pair : Listening {
-    explicit Pair(Trial& trial, int workers = 1, acairo::TCPStreamConfiguration configuration = {})
-        : Listening(workers, {.stream = configuration}), peer(listener.local_address()) {
+    explicit Pair(Trial& trial, int workers = 1, acairo::TCPStreamConfiguration configuration = {}, int budget = 64)
+        : Listening(workers, {.stream = configuration}, budget), peer(listener.local_address()) {
         trial.require(peer.connected(), "a listening server is connected to");
         stream = accept();
     }

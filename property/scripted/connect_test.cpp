@@ -12,9 +12,9 @@ protected:
         script.on(call("setsockopt", fd, ", TCP_NODELAY, 1"), 0);
         script.on(call("connect", fd, ", " + address), result);
     }
-    void waits() { script.on("epoll_ctl(3, ADD, 7, OUT ET)", 0); }
+    void waits(int fd = 7) { script.on(call("epoll_ctl", 3, ", ADD, " + std::to_string(fd) + ", OUT ET"), 0); }
     // Asked again, a connection tells how it stands.
-    void stands(int result) { script.on("connect(7, " + address + ")", result); }
+    void stands(int result, int fd = 7) { script.on(call("connect", fd, ", " + address), result); }
 
     auto connect() { return acairo::TCPStream::connect(executor, address); }
 
@@ -44,6 +44,14 @@ TEST_F(AConnect, may_succeed_at_once) {
 
 TEST_F(AConnect, may_be_given_descriptor_0) {
     begins(0, 0);
+    run([this] { return succeeds(0); });
+}
+
+TEST_F(AConnect, with_descriptor_0_goes_on_with_it_when_it_is_writable) {
+    begins(-EINPROGRESS, 0);
+    waits(0);
+    script.ready({{0, EPOLLOUT}});
+    stands(0, 0);
     run([this] { return succeeds(0); });
 }
 

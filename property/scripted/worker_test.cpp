@@ -144,6 +144,22 @@ TEST_F(AWorker, is_woken_by_another_thread_and_sleeps_again) {
     EXPECT_TRUE(ran);
 }
 
+// The shortest sleep is one: what comes in it is done at once, and not when the timer comes.
+TEST_F(AWorker, is_woken_by_another_thread_though_its_timer_is_only_a_millisecond_ahead) {
+    const auto before = script.now();
+    std::chrono::nanoseconds waited = 1h;
+    script.on("epoll_wait(3, 1)", 1).meanwhile = [&] {
+        executor->spawn([&]() -> acairo::Task<> {
+            waited = script.now() - before;
+            co_return;
+        });
+    };
+    script.on("write_counter(4)", 8);
+    script.sleeps(1ms);
+    run([]() -> acairo::Task<> { co_await acairo::sleep_for(1ms); });
+    EXPECT_EQ(waited, 0ns);
+}
+
 TEST_F(AWorker, is_woken_when_a_signal_interrupts_the_wake_up) {
     script.on("epoll_wait(3, 1000)", 0).meanwhile = [this] { executor->stop(); };
     script.on("write_counter(4)", -EINTR);

@@ -89,7 +89,8 @@ detail::File* Kernel::find(const char* call, int fd) {
     advance();
     const auto number = static_cast<std::size_t>(fd);
     if (fd >= 0 && number < slots_.size() && slots_[number].file) return slots_[number].file;
-    const bool was_open = fd >= 0 && number < slots_.size() && slots_[number].was_open;
+    // Numbers are given out in their order.
+    const bool was_open = fd >= 0 && number < slots_.size();
     host_.misuse(call, fd,
                  was_open ? "the descriptor is closed; whoever closed it must be its last user"
                           : "no such descriptor was ever opened");
@@ -117,7 +118,7 @@ int Kernel::free_number() const noexcept {
 int Kernel::install(detail::File& file, int fd) noexcept {
     const auto number = static_cast<std::size_t>(fd);
     if (number >= slots_.size()) slots_.resize(number + 1);
-    slots_[number] = {&file, true, 0};
+    slots_[number] = {&file, 0};
     ++file.references;
     ++open_;
     lowest_ = fd + 1;
@@ -134,7 +135,7 @@ int Kernel::dup(int fd) {
 int Kernel::close(int fd) {
     detail::File* const file = find("close", fd);
     if (!file) return -EBADF;
-    slots_[static_cast<std::size_t>(fd)] = {nullptr, true, 0};
+    slots_[static_cast<std::size_t>(fd)] = {nullptr, 0};
     lowest_ = std::min(lowest_, fd);
     --open_;
     if (--file->references != 0) return 0;

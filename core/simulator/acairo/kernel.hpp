@@ -89,7 +89,6 @@ public:
 private:
     struct Slot {
         detail::File* file = nullptr;
-        bool was_open = false;
         std::uint32_t origin = 0;
     };
 

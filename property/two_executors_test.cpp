@@ -1,0 +1,62 @@
+// A task of one executor that uses another one: to the other one it comes from outside, and its mistakes change nothing there.
+#include "support.hpp"
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace property {
+namespace {
+
+using acairo::Task;
+
+constexpr auto ages = std::chrono::hours(10000);
+
+Task<void> nothing() { co_return; }
+
+TEST(an_executor_that_drains, refuses_what_a_task_of_another_executor_spawns) {
+    const auto work = executor();
+    const auto other = executor();
+    Event refused;
+    work->spawn([&]() -> Task<void> { co_await refused; });
+    std::jthread outside([&] {
+        // Until it drains.
+        while (ending_of([&] { work->spawn(nothing); }) != "Cancelled") std::this_thread::yield();
+        other->sync_wait([&]() -> Task<void> {
+            EXPECT_EQ(ending_of([&] { work->spawn(nothing); }), "Cancelled");
+            co_return;
+        });
+        refused.set();
+    });
+    EXPECT_TRUE(work->drain(ages));
+}
+
+TEST(a_stream, goes_on_after_tasks_of_another_executor_have_used_it_by_mistake) {
+    const auto work = executor();
+    const auto other = executor();
+    const Streams streams = work->sync_wait([&] { return connected(work); });
+    const auto read = [&] { return ending(streams.first->read(1)); };
+    const auto write = [&] { return ending(streams.second->write(std::vector<char>{'a'})); };
+    EXPECT_EQ(other->sync_wait(read), "logic_error");
+    EXPECT_EQ(other->sync_wait(write), "logic_error");
+    EXPECT_EQ(work->sync_wait(write), "returned");
+    EXPECT_EQ(work->sync_wait(read), "returned");
+}
+
+TEST(a_listener, goes_on_after_a_task_of_another_executor_has_used_it_by_mistake) {
+    const auto work = executor();
+    const auto other = executor();
+    acairo::TCPListener listener(acairo::TCPListenerConfiguration(), work);
+    listener.bind("127.0.0.1:0");
+    listener.listen();
+    EXPECT_EQ(other->sync_wait([&] { return ending(listener.accept()); }), "logic_error");
+    work->sync_wait([&]() -> Task<void> {
+        const auto near = co_await acairo::TCPStream::connect(work, listener.local_address());
+        const auto far = co_await listener.accept();
+        EXPECT_EQ(near->local_address(), far->peer_address());
+    });
+}
+
+}  // namespace
+}  // namespace property
