@@ -1,6 +1,7 @@
-// What holds from the moment that a call has returned, before any worker has heard of it: a requested stop, a destroyed task.
+// What holds from the moment that a call has returned, before any worker has heard of it: a requested stop, a destroyed task, a wait
+// that was refused.
 #include <gtest/gtest.h>
-#include <acairo/executor.hpp>
+#include <acairo/tcp.hpp>
 #include <latch>
 #include <thread>
 
@@ -51,6 +52,33 @@ TEST(AtOnceTest, a_task_that_is_destroyed_is_none_for_what_it_owns) {
     task = Task<void>();
     EXPECT_THROW(acairo::Executor({.workers = 1}).sync_wait([&]() -> Task<void> { co_await std::move(task); }),
                  std::logic_error);
+}
+
+struct ResumedByAThread {
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) {
+        thread = std::thread([handle] { handle.resume(); });
+    }
+    void await_resume() { thread.join(); }
+    std::thread thread;
+};
+
+// Without this, the worker would take what the thread resumes for the wake-up of a wait that never began.
+TEST(AtOnceTest, a_wait_that_was_refused_is_none) {
+    const auto executor = std::make_shared<acairo::Executor>(acairo::ExecutorConfiguration{.workers = 1});
+    acairo::TCPListener listener({}, executor);
+    listener.bind("127.0.0.1:0");
+    listener.listen();
+    listener.stop();
+    const bool refused = executor->sync_wait([&]() -> Task<bool> {
+        bool stopped = false;
+        try {
+            co_await listener.accept();
+        } catch (const acairo::TCPListenerStoppedError&) { stopped = true; }
+        co_await ResumedByAThread();
+        co_return stopped;
+    });
+    EXPECT_TRUE(refused);
 }
 
 }  // namespace

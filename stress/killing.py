@@ -11,7 +11,7 @@ A mutant goes from stage to stage until one kills it:
     property    the tests over real threads and sockets
     counts      the tests that count system calls, allocations and bytes
     stack       the tests of bounded stack
-    asan        as runs, but a tenth of them, with AddressSanitizer and UndefinedBehaviorSanitizer
+    asan        as runs, but half of them, with AddressSanitizer and UndefinedBehaviorSanitizer
     tsan        as asan, with ThreadSanitizer; for a weaker memory order this is the first stage
 
 For a weaker order it is ten times as many, everywhere: few interleavings show it.
@@ -216,7 +216,7 @@ class Attempt:
         # weaker order is what the thread sanitizer is for; and few interleavings show it where only weak memory does.
         order = self.mutant is not None and self.mutant.kind == 'order'
         runs = self.programs.orders.runs * (10 if order else 1)
-        runs = max(1, runs // 10) if self.stage in PRESETS else runs
+        runs = max(1, runs // 2) if self.stage in PRESETS else runs
         command += ['--each-fault', '--schedules', '3'] if self.stage == 'faults' else ['--runs', str(runs)]
         for name in self.first:
             command += ['--first', name]
