@@ -1,5 +1,6 @@
 // Many runs in one child: how many they were, which one failed and with what, and that a run which is no function of its choices
 // is told.
+#include <acairo/bytes.hpp>
 #include <acairo/child.hpp>
 #include <acairo/platform.hpp>
 #include <acairo/process.hpp>
@@ -90,6 +91,19 @@ TEST(Batch, tells_the_first_question_that_was_another_one) {
                 AllOf(HasSubstr("the same choices gave another run"),
                       HasSubstr("written. choice 0 was a workload choice below 100 when the run was recorded, and is "
                                 "a workload choice below 101 now")));
+}
+
+// Its answer is the same: no call and no value of the two runs differs.
+void asks_of_more_the_second_time(Trial& trial) { trial.below(static_cast<std::uint64_t>(2 + runs_before++)); }
+const Property wider{"its_question_has_more_answers_each_time", asks_of_more_the_second_time, fine};
+
+TEST(Batch, tells_another_question_that_has_the_same_answer) {
+    const sim::Strategy calm = [](std::uint64_t) {
+        return std::make_unique<sim::Bytes>(std::span<const std::uint8_t>());
+    };
+    const sim::Batch batch = sim::run_batch(wider, calm, 1, 1, no_end);
+    EXPECT_EQ(batch.kind, "nondeterminism");
+    EXPECT_THAT(said(), HasSubstr("is a workload choice below 3 now"));
 }
 
 TEST(Batch, has_the_failure_of_a_run_that_fails_when_it_is_repeated) {
