@@ -11,24 +11,9 @@ using sockets::Running;
 
 using EdgesTest = sockets::SocketTest;
 
-// Puts the descriptor 0 aside, so that the kernel gives that number next.
-class Zero {
-public:
-    Zero() : aside_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) { ::close(0); }
-    Zero(const Zero&) = delete;
-    Zero& operator=(const Zero&) = delete;
-    ~Zero() {
-        ::dup2(aside_, 0);
-        ::close(aside_);
-    }
-
-private:
-    const int aside_;
-};
-
 TEST_F(EdgesTest, a_stream_that_connects_may_have_descriptor_0) {
     raw::Listener listener;
-    const Zero zero;
+    const sockets::Zero zero;
     std::shared_ptr<TCPStream> stream;
     Running connecting = start([&]() -> Task<void> {
         // Linux begins it only, on loopback too: the same descriptor is asked a second time how it stands.

@@ -457,23 +457,8 @@ TEST_F(ListenerTest, every_descriptor_is_closed_on_exec) {
     EXPECT_GE(ours, 6) << "epoll, eventfd, a listener, a client and two streams";
 }
 
-// Puts the descriptor 0 aside, so that the kernel gives that number next.
-class Zero {
-public:
-    Zero() : aside_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) { ::close(0); }
-    Zero(const Zero&) = delete;
-    Zero& operator=(const Zero&) = delete;
-    ~Zero() {
-        ::dup2(aside_, 0);
-        ::close(aside_);
-    }
-
-private:
-    const int aside_;
-};
-
 TEST_F(ListenerTest, a_listener_may_have_descriptor_0) {
-    const Zero zero;
+    const sockets::Zero zero;
     const auto listener = listening();
     ASSERT_EQ(raw::local_address(0), listener->local_address());
     raw::Client client(listener->local_address());
@@ -483,7 +468,7 @@ TEST_F(ListenerTest, a_listener_may_have_descriptor_0) {
 TEST_F(ListenerTest, an_accepted_stream_may_have_descriptor_0) {
     const auto listener = listening();
     raw::Client client(listener->local_address());
-    const Zero zero;
+    const sockets::Zero zero;
     const std::shared_ptr<TCPStream> stream = accept(*listener);
     ASSERT_EQ(raw::peer_address(0), client.local_address());
     EXPECT_EQ(ending_of([&] { return stream->write(bytes("abc")); }), "done");

@@ -28,6 +28,21 @@
 
 namespace sockets {
 
+// Puts the descriptor 0 aside, so that the kernel gives that number next.
+class Zero {
+public:
+    Zero() : aside_(::fcntl(0, F_DUPFD_CLOEXEC, 3)) { ::close(0); }
+    Zero(const Zero&) = delete;
+    Zero& operator=(const Zero&) = delete;
+    ~Zero() {
+        ::dup2(aside_, 0);
+        ::close(aside_);
+    }
+
+private:
+    const int aside_;
+};
+
 inline constexpr std::chrono::hours for_ever{24};
 
 inline std::vector<char> bytes(std::string_view text) { return {text.begin(), text.end()}; }
