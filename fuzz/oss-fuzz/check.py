@@ -38,7 +38,8 @@ SANITIZERS = {
                  '-Wno-unused-command-line-argument', {'asan': (0, 0)}),
 }
 # Where the targets run there is the C library, and little else. OSS-Fuzz's libFuzzer brings its own C++ library; Debian's wants
-# libstdc++, which is therefore linked here, and only here.
+# libstdc++, which is therefore linked here, and only here; behind the other one: else exceptions are thrown by one library, and caught
+# by what the other one knows of their types.
 THERE = re.compile(r'lib(c|m|dl|rt|pthread|resolv|gcc_s|stdc\+\+)\.so|ld-linux')
 SETTINGS = {'ASAN_OPTIONS': 'detect_leaks=0:detect_stack_use_after_return=0', 'UBSAN_OPTIONS': 'silence_unsigned_overflow=1',
             'LLVM_PROFILE_FILE': '/dev/null', 'PATH': '/usr/bin:/bin'}
@@ -109,7 +110,7 @@ def built(source, place, sanitizer, program):
     if sanitizer == 'undefined':
         engine = next(RUNTIME.glob('clang/19/lib/linux/libclang_rt.fuzzer-x86_64.a'), engine)
     environment = {'PATH': os.environ['PATH'], 'HOME': os.environ.get('HOME', '/root'), 'CC': 'clang-19', 'CXX': 'clang++-19',
-                   'CFLAGS': flags, 'CXXFLAGS': f'{flags} -stdlib=libc++', 'LDFLAGS': f'-L{archives} -fuse-ld=lld -l:libstdc++.so.6',
+                   'CFLAGS': flags, 'CXXFLAGS': f'{flags} -stdlib=libc++', 'LDFLAGS': f'-L{archives} -fuse-ld=lld -lc++ -lc++abi -l:libstdc++.so.6',
                    'LIB_FUZZING_ENGINE': str(engine), 'SANITIZER': sanitizer, 'FUZZING_ENGINE': 'libfuzzer',
                    'FUZZING_LANGUAGE': 'c++', 'ARCHITECTURE': 'x86_64', **{name: str(path) for name, path in folders.items()}}
     if program:
