@@ -1,32 +1,11 @@
 // The memory model where its memory ends, and what an exchange with one order has seen when it fails. Litmus tests, as in
 // memory_model_test.cpp.
-#include <set>
-
 #include "simulation.hpp"
 
 namespace {
 
 using namespace simulation;
 using testing::UnorderedElementsAre;
-using Outcomes = std::set<std::string>;
-
-// What `body`, which notes what was seen, can note in all schedules of few preemptions.
-template <class Body> Outcomes seen_everywhere(Body&& body) {
-    Options options = without_faults();
-    options.older_loads = 2;
-    sim::Enumeration all({.preemptions = 4});
-    Outcomes outcomes;
-    do {
-        Notes notes;
-        const Ran one = run(all, [&] { body(notes); }, options);
-        EXPECT_EQ(one.outcome.verdict, Verdict::passed) << one.outcome.text;
-        outcomes.insert(notes.text);
-    } while (all.next());
-    EXPECT_FALSE(all.divergence().has_value());
-    return outcomes;
-}
-
-char digit(int value) { return static_cast<char>('0' + value); }
 
 // So that those which are made later are beyond what is remembered.
 void make_as_many_objects_as_are_remembered() {
@@ -35,7 +14,7 @@ void make_as_many_objects_as_are_remembered() {
 
 // A weak exchange that fails, because its object has another value than it expects.
 Outcomes seen_after_failing_with(std::memory_order order) {
-    return seen_everywhere([order](Notes& notes) {
+    return outcomes_of([order](Notes& notes) {
         Atomic<int> data{0}, flag{0};
         Thread writer([&] {
             data.store(1, relaxed);
@@ -72,7 +51,7 @@ TEST(an_exchange_with_one_order, changes_what_it_expects) {
 }
 
 TEST(a_store, is_seen_behind_a_mutex_that_is_not_remembered) {
-    EXPECT_THAT(seen_everywhere([](Notes& notes) {
+    EXPECT_THAT(outcomes_of([](Notes& notes) {
                     Atomic<int> x{0};
                     make_as_many_objects_as_are_remembered();
                     Mutex mutex;
@@ -94,7 +73,7 @@ TEST(a_store, is_seen_behind_a_mutex_that_is_not_remembered) {
 // Whatever its order: without this, a release on it would be lost.
 TEST(a_read_modify_write, of_what_is_not_remembered_has_released_all) {
     for (const auto order : {acq_rel, relaxed}) {
-        EXPECT_THAT(seen_everywhere([order](Notes& notes) {
+        EXPECT_THAT(outcomes_of([order](Notes& notes) {
                         Atomic<int> data{0};
                         make_as_many_objects_as_are_remembered();
                         Atomic<int> flag{0};

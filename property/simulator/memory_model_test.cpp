@@ -3,7 +3,6 @@
 #include <acairo/platform.hpp>
 #include <acairo/process.hpp>
 #include <acairo/property.hpp>
-#include <set>
 
 #include "simulation.hpp"
 
@@ -11,27 +10,8 @@ namespace {
 
 using namespace simulation;
 using testing::UnorderedElementsAre;
-using Outcomes = std::set<std::string>;
 
 constexpr auto seq_cst = std::memory_order_seq_cst;
-
-// What `body`, which notes what was seen, can note.
-template <class Body> Outcomes outcomes_of(Body&& body, std::uint32_t older_loads = 2, std::uint32_t preemptions = 4) {
-    Options options = without_faults();
-    options.older_loads = older_loads;
-    sim::Enumeration all({.preemptions = preemptions});
-    Outcomes outcomes;
-    do {
-        Notes notes;
-        const Ran one = run(all, [&] { body(notes); }, options);
-        EXPECT_EQ(one.outcome.verdict, Verdict::passed) << one.outcome.text;
-        outcomes.insert(notes.text);
-    } while (all.next());
-    EXPECT_FALSE(all.divergence().has_value());
-    return outcomes;
-}
-
-char digit(int value) { return static_cast<char>('0' + value); }
 
 // Store buffering: each stores, then looks at the other's.
 template <std::memory_order Store, std::memory_order Load> void store_buffering(Notes& notes) {

@@ -10,6 +10,8 @@
 #include <acairo/producers.hpp>
 #include <acairo/sanitizers.hpp>
 #include <acairo/threads.hpp>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace simulation {
@@ -87,5 +89,24 @@ inline Options without_faults() {
 
 // How many races have been reported since this was asked last.
 int take_reports();
+
+// What `body`, which notes what was seen, can note: in every schedule of few preemptions, with every store that its loads may see.
+using Outcomes = std::set<std::string>;
+template <class Body> Outcomes outcomes_of(Body&& body, std::uint32_t older_loads = 2, std::uint32_t preemptions = 4) {
+    Options options = without_faults();
+    options.older_loads = older_loads;
+    sim::Enumeration all({.preemptions = preemptions});
+    Outcomes outcomes;
+    do {
+        Notes notes;
+        const Ran one = run(all, [&] { body(notes); }, options);
+        EXPECT_EQ(one.outcome.verdict, Verdict::passed) << one.outcome.text;
+        outcomes.insert(notes.text);
+    } while (all.next());
+    EXPECT_FALSE(all.divergence().has_value());
+    return outcomes;
+}
+
+inline char digit(int value) { return static_cast<char>('0' + value); }
 
 }  // namespace simulation
