@@ -90,8 +90,8 @@ inline Options without_faults() {
 // How many races have been reported since this was asked last.
 int take_reports();
 
-// What `body`, which notes what was seen, can note: in every schedule of few preemptions, with every store that its loads may see.
 using Outcomes = std::set<std::string>;
+// What `body`, which notes what was seen, can note: in every schedule of few preemptions, with every store that its loads may see.
 template <class Body> Outcomes outcomes_of(Body&& body, std::uint32_t older_loads = 2, std::uint32_t preemptions = 4) {
     Options options = without_faults();
     options.older_loads = older_loads;
