@@ -271,6 +271,12 @@ def module_name(source):
             'give it a name of its own'
 
 
+def left_behind(source):
+    if re.fullmatch(r'(crash|leak|oom|timeout|slow-unit)-[0-9a-f]{40}', pathlib.PurePath(source.path).name):
+        yield 0, 'a fuzzer has left its input behind', 'give it to ci/repro, add it to fuzz/corpus under the name of its target, ' \
+                                                       'or remove it'
+
+
 def everywhere(source):
     return True
 
@@ -291,6 +297,7 @@ RULES = [
     ('pragma-once', under('core/', 'property/', 'fuzz/', 'stress/'), pragma_once),
     ('opening-comment', commentable, opening_comment),
     ('workplace', everywhere, workplace),
+    ('left-behind', everywhere, left_behind),
     ('module-name', lambda source: source.path.endswith('.py'), module_name),
 ]
 
@@ -470,6 +477,7 @@ PLANTS = [
     ('workplace', 'core/acairo/x.hpp', HEADER + '// As the last sess' 'ion left it.\n', 'reason itself'),
     ('workplace', 'ci/x', '#!/bin/bash\n# Run.\ncd /wo' 'rk/main\n', 'relative'),
     ('module-name', 'stress/bisect.py', '"""What."""\n', 'a name of its own'),
+    ('left-behind', 'crash-' + 40 * '0', '', 'ci/repro'),
     ('core-size', None, None, 'simplify'),
 ]
 

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Makes mutants of every line of the core: one generated copy that holds them all, each off until it is chosen at run time.
 
-    mutants.py SOURCE OUTPUT    writes OUTPUT/acairo/*, as plant.py does for the museum, and OUTPUT/mutants.json
+    mutants.py SOURCE OUTPUT    writes OUTPUT/acairo/*, as plant.py does for the museum, OUTPUT/linux/acairo/*, and OUTPUT/mutants.json
     mutants.py --list SOURCE    prints each, with what becomes of what
 
 With the bindings of libclang (Debian's python3-clang-19), over one syntax tree of core/acairo/tcp.cpp, which includes all of the
-core. Kinds of mutants:
+core, core/linux too. Kinds of mutants:
 
     removed, swapped       a statement is left out; two that follow one another change places; of `a, b` or `return f();` a part
     unlocked, lock_later   a Lock is not taken for the rest of its block; is taken one statement later
@@ -39,6 +39,8 @@ import plant
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'property'))
 import join
 
+# Where the core stands, and where its copy.
+PLACES = {'core/acairo': 'acairo', 'core/linux/acairo': 'linux/acairo'}
 STATEMENT, CONDITION, EXPRESSION, VOID = 'statement', 'condition', 'expression', 'void'
 FUNCTIONS = {CursorKind.FUNCTION_DECL, CursorKind.CXX_METHOD, CursorKind.CONSTRUCTOR, CursorKind.DESTRUCTOR,
              CursorKind.CONVERSION_FUNCTION, CursorKind.FUNCTION_TEMPLATE}
@@ -66,7 +68,7 @@ class Mutant:
 
 
 def loaded(source, root='core/acairo/tcp.cpp', arguments=('-Icore', '-Icore/linux')):
-    """The mutants of the files beside `root`, by file; and how many places there are that can have none, by reason."""
+    """The mutants of the files beside `root`, and of the core's; and how many places there are that can have none, by reason."""
     if not cindex.Config.loaded:
         cindex.Config.set_library_file('/usr/lib/llvm-19/lib/libclang-19.so.1')
     options = ['-x', 'c++', '-std=c++20'] + [f'-I{source / one[2:]}' if one.startswith('-I') else one for one in arguments]
@@ -74,11 +76,11 @@ def loaded(source, root='core/acairo/tcp.cpp', arguments=('-Icore', '-Icore/linu
     errors = [str(one) for one in unit.diagnostics if one.severity >= cindex.Diagnostic.Error]
     if errors:
         raise SystemExit('mutants.py: the core does not compile: ' + errors[0])
-    directory = (source / root).parent
+    directories = {(source / root).parent, *(source / one for one in PLACES)}
     mutants, fixed = [], collections.Counter()
     for top in unit.cursor.get_children():
         path = pathlib.Path(top.location.file.name) if top.location.file else None
-        if path and path.parent == directory:
+        if path and path.parent in directories:
             walker = Walker(path.relative_to(source).as_posix(), path.read_text())
             walker.visit(top, Context())
             mutants += walker.mutants
@@ -443,13 +445,13 @@ def copied(source, output, mutants):
     files = collections.defaultdict(list)
     for m in mutants:
         files[m.file].append(m)
-    for path in sorted((source / 'core/acairo').iterdir()):
+    for path in sorted(path for one in PLACES for path in (source / one).glob('*')):
         file = path.relative_to(source).as_posix()
         places = {}
         for m in files.get(file, []):
             places.setdefault((m.begin, -m.end, (STATEMENT, CONDITION, EXPRESSION, VOID).index(m.category)), []).append(m)
         text = plant.nested(path.read_text(), file, places, chosen)
-        plant.write(output / 'acairo' / path.name, plant.headed(text))
+        plant.write(output / PLACES[str(pathlib.PurePath(file).parent)] / path.name, plant.headed(text))
     plant.write(output / 'acairo/planted.hpp', plant.PLANTED)
     # For whoever runs properties; and for the tests that know of no plants, by the environment.
     rows = ''.join(f'    {{"{m.name}", "", "", {m.number}}},\n' for m in mutants)
@@ -512,7 +514,8 @@ def compiled(source, output, mutants):
         for world, files in (('core/simulator', sorted(output.glob('properties_*.cpp'))), ('core/linux', [output / 'acairo/tcp.cpp'])):
             for file in files:
                 command = ['clang++-19', '-std=c++20', '-fsyntax-only', '-w', '-Wno-c++11-narrowing', '-ferror-limit=0',
-                           '-fno-caret-diagnostics', f'-I{output}', f'-I{source / world}', f'-I{source / "core"}',
+                           '-fno-caret-diagnostics', f'-I{output}', f'-I{output / world.removeprefix("core/")}',
+                           f'-I{source / world}', f'-I{source / "core"}',
                            f'-I{source / "property/properties"}', str(file)]
                 errors += subprocess.run(command, stderr=subprocess.PIPE, text=True).stderr
         numbers = blamed(output, errors)
@@ -530,7 +533,7 @@ def blamed(output, errors):
     lines = {}
     for file, line in re.findall(r'^(\S+?):(\d+):\d+: (?:fatal )?error:', errors, re.MULTILINE):
         path = pathlib.Path(file)
-        if path.parent != output / 'acairo':
+        if path.parent not in [output / one for one in PLACES.values()]:
             continue
         if path not in lines:
             lines[path] = path.read_text().split('\n')

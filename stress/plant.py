@@ -142,7 +142,7 @@ def planted(text, file, edits):
 
 
 def headed(text):
-    return re.sub(r'^(?=#include|#pragma once)', '#include "planted.hpp"\n', text, count=1, flags=re.MULTILINE)
+    return re.sub(r'^(?=#include|#pragma once)', '#include <acairo/planted.hpp>\n', text, count=1, flags=re.MULTILINE)
 
 
 PLANTED = '// The bug that is chosen; 0: none.\n#pragma once\nextern int acairo_planted_bug;\n'

@@ -162,8 +162,8 @@ struct Endpoint : Pinned {
         for (const std::chrono::nanoseconds timeout : {streams.read_timeout, streams.write_timeout})
             require(timeout.count() >= 0, "a timeout of TCPStreamConfiguration (ns)", timeout.count(), "0 means none");
     }
-    // A read-modify-write that changes nothing. Without this, the accept could see the old number, and the stream that is
-    // closed at that moment not yet the registration: nobody would wake the accept.
+    // A read-modify-write that changes nothing. Without this, the accept could see the old number while the stream that is
+    // closed at that moment does not see the accept's registration yet: nobody would wake the accept.
     bool full() noexcept { return maximum != 0 && connections.fetch_add(0, std::memory_order_acq_rel) >= maximum; }
     // A stream that was counted is closed. Any thread.
     void leave() noexcept {

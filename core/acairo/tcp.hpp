@@ -25,7 +25,8 @@ public:
 
     // Exactly `size` bytes. Throws EndOfStream, with what came before, when the peer ended the stream; Cancelled,
     // TimedOut, std::system_error (recv, epoll_ctl), std::bad_alloc: then the bytes that had arrived stay in the stream,
-    // and the next read delivers them first. After a reset, reads give its error and never a clean end.
+    // and the next read delivers them first. A reset is never told as a clean end: reads give its error, unless the peer had
+    // ended the stream before it.
     // After close(): std::system_error (bad_file_descriptor). While another read waits: std::logic_error.
     detail::ReadExactly read(std::size_t size) noexcept { return {*this, size}; }
     // Between 1 and `to.size()` bytes, as soon as there are any; 0: the peer ended the stream, or `to` is empty. `to` must

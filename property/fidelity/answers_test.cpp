@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -71,6 +72,23 @@ TEST_P(An_answer, about_a_buffer_is_twice_what_was_asked_for) {
     set_option(fd, SO_RCVBUF, 12'000);
     EXPECT_EQ(option(fd, SOL_SOCKET, SO_SNDBUF), 20'000);
     EXPECT_EQ(option(fd, SOL_SOCKET, SO_RCVBUF), 24'000);
+}
+
+TEST_P(An_answer, about_a_buffer_that_was_asked_to_be_huge_or_negative_is_twice_the_most_that_there_may_be) {
+    const auto limit = [](const char* name) {
+        int most = 212'992;
+        if (GetParam() == World::Linux) std::ifstream(std::string("/proc/sys/net/core/") + name) >> most;
+        return most;
+    };
+    const int fd = calls->socket(false);
+    for (const int asked : {1'000'000'000, -1}) {
+        set_option(fd, SO_SNDBUF, 1);
+        set_option(fd, SO_RCVBUF, 1);
+        set_option(fd, SO_SNDBUF, asked);
+        set_option(fd, SO_RCVBUF, asked);
+        EXPECT_EQ(option(fd, SOL_SOCKET, SO_SNDBUF), 2 * limit("wmem_max")) << asked;
+        EXPECT_EQ(option(fd, SOL_SOCKET, SO_RCVBUF), 2 * limit("rmem_max")) << asked;
+    }
 }
 
 TEST_P(An_answer, about_keepalive_is_what_was_said_last) {

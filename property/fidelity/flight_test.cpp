@@ -168,7 +168,7 @@ TEST_F(In_flight, a_buffer_that_has_become_smaller_than_what_is_in_it_has_no_roo
 TEST_F(In_flight, a_buffer_of_no_size_holds_one_byte) {
     const auto [reader, sender] = pair();
     EXPECT_EQ(kernel.setsockopt(sender, SOL_SOCKET, SO_SNDBUF, 0), 0);
-    EXPECT_EQ(kernel.setsockopt(reader, SOL_SOCKET, SO_RCVBUF, -1), 0);
+    EXPECT_EQ(kernel.setsockopt(reader, SOL_SOCKET, SO_RCVBUF, 0), 0);
     EXPECT_EQ(kernel.send(sender, "ab", 2, MSG_NOSIGNAL), 1);
     EXPECT_EQ(kernel.send(sender, "bc", 2, MSG_NOSIGNAL), 1);
     EXPECT_EQ(kernel.send(sender, "c", 1, MSG_NOSIGNAL), -EAGAIN);

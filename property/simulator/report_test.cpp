@@ -73,7 +73,7 @@ TEST(Report, tells_a_thread_that_never_started_from_one_that_has_ended) {
     });
     EXPECT_THAT(ran.outcome.text, ContainsRegex("fiber 0 \\(the body\\): runs, last step thread.start of fiber 2\n.*"
                                                 "fiber 1 \\(started by fiber 0 at .*\\): has ended\n"
-                                                "  fiber 2 .*: was not started\n"));
+                                                "  fiber 2 .*: has not begun, and never will\n"));
 }
 
 TEST(Report, that_is_asked_for_after_a_failure_names_who_has_failed) {

@@ -22,7 +22,6 @@ using detail::Kind;
 using detail::TCP;
 
 constexpr std::uint64_t counter_maximum = ~std::uint64_t{0} - 1;
-constexpr int least_buffer = 1;
 
 int parse(const SocketAddress& address, bool v6, Endpoint& parsed) noexcept {
     const std::size_t least = v6 ? sizeof(::sockaddr_in6) - sizeof(std::uint32_t) : sizeof(::sockaddr_in);
@@ -246,11 +245,14 @@ int Kernel::setsockopt(int fd, int level, int name, const void* value, ::socklen
     std::memcpy(&number, value, sizeof number);
     if (level == IPPROTO_TCP && name == TCP_NODELAY) return socket->no_delay = number != 0, 0;
     if (level != SOL_SOCKET) return -ENOPROTOOPT;
+    // net.core.wmem_max and rmem_max, as Linux sets them by itself; compared without a sign (sk_setsockopt in net/core/sock.c): less
+    // than nothing is the most.
+    const std::size_t buffer = std::clamp(static_cast<unsigned>(number), 1U, 212'992U);
     switch (name) {
         case SO_REUSEADDR: return socket->reuse_address = number != 0, 0;
         case SO_KEEPALIVE: return socket->keep_alive = number != 0, 0;
-        case SO_SNDBUF: return socket->send_buffer = static_cast<std::size_t>(std::max(number, least_buffer)), 0;
-        case SO_RCVBUF: return socket->receive_buffer = static_cast<std::size_t>(std::max(number, least_buffer)), 0;
+        case SO_SNDBUF: return socket->send_buffer = buffer, 0;
+        case SO_RCVBUF: return socket->receive_buffer = buffer, 0;
         case SO_LINGER: {
             ::linger linger{};
             if (size < sizeof linger) return -EINVAL;

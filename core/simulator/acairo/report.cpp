@@ -48,7 +48,7 @@ void add_state(std::string& text, const Fiber& fiber, bool current) {
             text += (current ? ": runs, last step " : ": could run, next step ") + operation;
             return;
         case FiberState::failed: text += ": failed"; return;
-        case FiberState::ended: text += fiber.begun ? ": has ended" : ": was not started"; return;
+        case FiberState::ended: text += fiber.begun ? ": has ended" : ": has not begun, and never will"; return;
         case FiberState::waiting:
             text += ": waits in " + operation + " since step " + std::to_string(fiber.since);
             break;
