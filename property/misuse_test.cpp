@@ -1,9 +1,16 @@
 // Misuse that cannot be an exception is a failed check: it says what was wrong and where, and ends the process.
 #include "support.hpp"
 
+#include <gmock/gmock.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <coroutine>
+#include <csignal>
+#include <future>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -67,6 +74,57 @@ TEST_F(a_failed_check_DeathTest, meets_the_task_that_destroys_what_awaits_it) {
         "check failed: a task is not destroyed by the chain that it runs in");
 }
 
+TEST_F(a_failed_check_DeathTest, meets_the_thread_that_destroys_what_awaits_who_waits_for_it) {
+    EXPECT_DEATH(
+        {
+            Task<void> outer;
+            const auto inner = [&]() -> Task<void> {
+                std::thread([&] { outer = Task<void>(); }).join();
+                co_return;
+            };
+            const auto await_inner = [&]() -> Task<void> { co_await inner(); };
+            outer = await_inner();
+            run([&]() -> Task<void> { co_await std::move(outer); });
+        },
+        // The first of two reasons: on its own thread it would be as wrong.
+        "check failed: a task is not destroyed by the chain that it runs in");
+}
+
+// What the handler of SIGABRT stops, and what it waits for.
+acairo::Executor* sleeps_there = nullptr;
+std::future<void>* woken = nullptr;
+
+void stop_and_wait(int) {
+    sleeps_there->stop();
+    // The limit is for a broken core only.
+    const bool whole = woken->wait_for(30s) == std::future_status::ready;
+    const std::string_view told = whole ? "the task was whole\n" : "nobody wakes the task\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, told.data(), told.size());
+}
+
+void destroy_on_a_foreign_thread_and_handle_SIGABRT() {
+    const auto work = executor();
+    std::promise<void> cancelled;
+    std::future<void> ended = cancelled.get_future();
+    Task<void> task = sleep_for_ages();
+    work->spawn([&]() -> Task<void> {
+        try {
+            co_await std::move(task);
+        } catch (const acairo::Cancelled&) { cancelled.set_value(); }
+    });
+    settle(*work);
+    sleeps_there = work.get();
+    woken = &ended;
+    std::signal(SIGABRT, stop_and_wait);
+    task = Task<void>();
+}
+
+TEST_F(a_failed_check_DeathTest, comes_before_anything_is_changed) {
+    EXPECT_DEATH(destroy_on_a_foreign_thread_and_handle_SIGABRT(),
+                 testing::AllOf(testing::HasSubstr("check failed: a suspended task is destroyed on the worker"),
+                                testing::HasSubstr("the task was whole")));
+}
+
 TEST_F(a_failed_check_DeathTest, meets_who_destroys_a_stream_that_is_being_read) {
     EXPECT_DEATH(
         {
@@ -105,6 +163,49 @@ TEST_F(a_failed_check_DeathTest, meets_who_awaits_an_operation_twice) {
                      co_await sleep;
                  }),
                  "check failed: an operation is awaited once");
+}
+
+TEST_F(a_failed_check_DeathTest, meets_who_awaits_an_operation_that_waits_in_another_task) {
+    EXPECT_DEATH(
+        {
+            const auto work = executor();
+            const Streams streams = work->sync_wait([&] { return connected(work); });
+            auto read = streams.first->read(1);
+            const auto await_it = [&]() -> Task<void> { co_await read; };
+            work->spawn(await_it);
+            settle(*work);
+            work->sync_wait(await_it);
+        },
+        "check failed: an operation is awaited once");
+}
+
+TEST_F(a_failed_check_DeathTest, meets_who_asks_for_a_result_that_nobody_has_awaited) {
+    EXPECT_DEATH(acairo::sleep_for(ages).await_resume(),
+                 "check failed: an operation is complete when its task goes on");
+}
+
+// It resumes the task, and says that it did not suspend it: the task goes on twice.
+class ResumesTwice {
+public:
+    bool await_ready() const { return false; }
+    bool await_suspend(std::coroutine_handle<> waiting) const {
+        waiting.resume();
+        return false;
+    }
+    void await_resume() const {}
+};
+
+TEST_F(a_failed_check_DeathTest, meets_the_foreign_awaitable_that_resumes_a_task_twice) {
+    EXPECT_DEATH(
+        {
+            const auto work = executor();
+            const Streams streams = work->sync_wait([&] { return connected(work); });
+            work->sync_wait([&]() -> Task<void> {
+                co_await ResumesTwice();
+                co_await streams.first->read(1);
+            });
+        },
+        "check failed: a parked chain does not run");
 }
 
 TEST_F(a_failed_check_DeathTest, names_its_place) {

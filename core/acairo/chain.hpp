@@ -70,7 +70,8 @@ struct Operation : std::suspend_always {
     explicit Operation(Socket* on = nullptr, Direction way = Direction::read) noexcept : socket(on), direction(way) {}
     // Throws std::logic_error: no executor, another executor than the socket's, another operation in the direction;
     // std::system_error (bad_file_descriptor): the socket is closed.
-    bool await_ready();
+    // Without a chain (in a foreign coroutine) it throws.
+    bool await_ready(Chain* awaited_in = nullptr);
 
     // Goes as far as it can with the descriptor, which is not closed meanwhile: until it has an outcome, or the chain is
     // parked, or queued once more.
@@ -101,8 +102,7 @@ struct Operation : std::suspend_always {
         if (outcome == Outcome::failed) throw_system_error(error, names[static_cast<std::size_t>(failed)] + detail);
     }
 
-    // What await_transform sets. Without it (in a foreign coroutine) there is no chain, and await_ready throws.
-    Chain* chain = nullptr;
+    Chain* chain = nullptr;  // null until it is awaited
     Socket* const socket;
     int error = 0;  // with `failed`: -errno
     Call failed{};
@@ -214,7 +214,9 @@ struct Chain : Waiter {
     bool yields() noexcept { return worker && --budget <= 0 && (yield(), true); }
     // The chain's foreign awaitable is ready. Any thread. Without a worker, goes on at once, on this thread.
     void resume_from_anywhere() noexcept {
-        if (worker) return worker->post(*this);
+        // Held over the post: without this, the worker, awake by chance, could run the chain to its end, and an executor that is
+        // destroyed then would take the worker away before it is nudged.
+        if (worker) return void(worker->executor.shared_from_this()), worker->post(*this);
         if (run_tasks()) finish();
     }
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.
@@ -312,14 +314,15 @@ inline bool Chain::stop_requested(const Scope* innermost) const noexcept {
     return innermost != nullptr;
 }
 
-inline bool Operation::await_ready() {
-    const Lifetime& executor = with_worker(chain).worker->executor;
-    check(outcome == Outcome::pending, "an operation is awaited once");
-    if (chain->stop_requested(chain->scope)) return complete(Outcome::cancelled), true;
+inline bool Operation::await_ready(Chain* awaited_in) {
+    const Lifetime& executor = with_worker(awaited_in).worker->executor;
+    check(!chain, "an operation is awaited once");
+    if (awaited_in->stop_requested(awaited_in->scope)) return chain = awaited_in, complete(Outcome::cancelled), true;
     if (socket && socket->endpoint->executor.get() != &executor)
         misuse("an operation on a worker of another executor; use the one that the stream or listener was made with");
     if (socket) socket->claim(direction);
-    chain->operation = this;
+    // Not before: what was refused belongs to no chain, and may be awaited later.
+    (chain = awaited_in)->operation = this;
     return chain->advance() && !chain->yields();
 }
 

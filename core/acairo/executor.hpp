@@ -37,11 +37,12 @@ struct State final : Lifetime {
     // Takes a new chain in: throws Cancelled after a stop, and, from outside, while draining.
     void admit() {
         const std::uint64_t refusing = on_worker() ? stopped : stopped | draining;
-        std::uint64_t old = word.load(std::memory_order_relaxed);
+        // Acquire, here and below: who is refused sees what the stopping or draining thread did before.
+        std::uint64_t old = word.load(std::memory_order_acquire);
         // In the same read-modify-write as the count: without this, a chain admitted while stop() looks at the count
         // would be posted to workers that have ended.
         while ((old & refusing) == 0)
-            if (word.compare_exchange_weak(old, old + one_chain, std::memory_order_relaxed)) return;
+            if (word.compare_exchange_weak(old, old + one_chain, std::memory_order_acquire)) return;
         throw Cancelled();
     }
     void release() noexcept {
@@ -56,7 +57,7 @@ struct State final : Lifetime {
     }
     Worker& next_worker() noexcept { return workers[dealt.fetch_add(1, std::memory_order_relaxed) % workers.size()]; }
     void stop() noexcept {
-        if (word.fetch_or(stopped, std::memory_order_acq_rel) & stopped) return;
+        if (word.fetch_or(stopped, std::memory_order_release) & stopped) return;
         for (Worker& worker : workers) worker.post(worker);
     }
     // A thread outside waits for something that a worker changes; until `deadline` at most, when there is one: true when it came.
@@ -206,7 +207,7 @@ public:
     bool drain(std::chrono::nanoseconds duration) {
         refuse_on_worker("Executor::drain");
         const std::shared_ptr<detail::State> state = state_;
-        state->word.fetch_or(detail::State::draining, std::memory_order_acq_rel);
+        state->word.fetch_or(detail::State::draining, std::memory_order_release);
         // Acquire: as release() has it.
         const auto none_left = [&] { return state->word.load(std::memory_order_acquire) < detail::State::one_chain; };
         const bool drained = state->wait(none_left, detail::deadline_after(duration));

@@ -95,9 +95,10 @@ struct ThisChain : std::suspend_never {
 // An operation that is awaited, by reference. Without this, g++ 12 keeps a copy of it in the frame, even when it is awaited
 // as an lvalue.
 template <class O> struct Bound : std::suspend_always {
-    bool await_ready() const { return operation.await_ready(); }
+    bool await_ready() const { return operation.await_ready(chain); }
     decltype(auto) await_resume() const { return operation.await_resume(); }
     O& operation;
+    Chain* const chain;
 };
 
 // Room for a T that comes later.
@@ -181,8 +182,7 @@ struct PromiseBase : Frame {
     ThisChain await_transform(ThisChain) noexcept { return {{}, chain}; }
     template <class A> auto await_transform(A&& awaitable) {
         if constexpr (std::derived_from<std::remove_cvref_t<A>, Operation>) {
-            awaitable.chain = chain;
-            return Bound<std::remove_reference_t<A>>{{}, awaitable};
+            return Bound<std::remove_reference_t<A>>{{}, awaitable, chain};
         } else {
             return ForeignAwaiter<A&&>(*chain, std::forward<A>(awaitable));
         }

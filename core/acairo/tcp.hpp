@@ -45,7 +45,8 @@ public:
         const int result = use ? platform::shutdown(use.fd, SHUT_WR) : -EBADF;
         if (result != -ENOTCONN) detail::succeed(result, "shutdown");
     }
-    // Closes the descriptor. Operations that wait complete with Cancelled. Any thread, any number of times.
+    // Closes the descriptor. Operations that wait complete with Cancelled. Any thread, any number of times; the stream must
+    // live until it returns: who calls it on another thread than the stream's tasks has a shared_ptr of its own.
     void close() noexcept {
         if (Socket::close() && opened()) endpoint->leave();
     }
@@ -79,10 +80,10 @@ struct [[nodiscard]] Accept final : Operation {
         return std::ranges::find(errors, -result) != errors.end();
     }
     explicit Accept(std::shared_ptr<Endpoint> at) noexcept : Operation(&at->listener), endpoint(std::move(at)) {}
-    bool await_ready() {
+    bool await_ready(Chain* awaited_in = nullptr) {
         if (!endpoint->listening && !socket->closed()) misuse("accept() before listen(); call that first");
         try {
-            return Operation::await_ready();
+            return Operation::await_ready(awaited_in);
         } catch (const std::system_error&) { throw TCPListenerStoppedError(); }
     }
     std::shared_ptr<TCPStream> await_resume() {
@@ -161,7 +162,8 @@ public:
     // The address that it is bound to, with the port that the kernel chose. Throws std::system_error (getsockname).
     std::string local_address() const { return shared_->listener.address_by(platform::getsockname, "getsockname"); }
     // Closes the socket; a waiting accept() ends with TCPListenerStoppedError. Any thread, any number of times.
-    void stop() noexcept { shared_->listener.close(); }
+    // With its own reference: a task that it ends may own this listener.
+    void stop() noexcept { std::shared_ptr(shared_)->listener.close(); }
 
 private:
     const int backlog_;

@@ -103,13 +103,13 @@ inline std::chrono::nanoseconds deadline_after(std::chrono::nanoseconds duration
 }
 
 // What the workers, chains and sockets of an executor know of it.
-struct Lifetime : Pinned {
+struct Lifetime : Pinned, std::enable_shared_from_this<Lifetime> {
     // `word`: these flags, and above them the number of live chains.
     static constexpr std::uint64_t stopped = 1, draining = 2, one_chain = 4;
     explicit Lifetime(int its_budget) noexcept : budget(its_budget) {}
     // Acquire: what the stopping thread did before stop() is visible to a task that sees it.
     bool stopping() const noexcept { return (word.load(std::memory_order_acquire) & stopped) != 0; }
-    // Acquire: without this, the last worker could free what another one's last chain still wrote.
+    // Acquire: when a worker's thread ends, and with it what a user has thread_local there, it has seen what all chains did.
     bool ended() const noexcept { return (word.load(std::memory_order_acquire) & ~draining) == stopped; }
     const int budget;
     platform::atomic<std::uint64_t> word{0};

@@ -5,29 +5,11 @@
 // twice; a bridge that is destroyed while its resumer is still on its way out.
 // Covers: 6.103 a result is dropped between its save and its dispatch; 6.105 an awaited operation completes inline
 // Covers: 5.77 gone between the start and the completion; 7.119 a window between the claim and the write
+#include "gate.hpp"
 #include "support.hpp"
 
 namespace property {
 namespace {
-
-// Becomes ready once, from any thread.
-struct Gate {
-    bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> waiting) noexcept {
-        handle = waiting;
-        // Who comes second resumes, or does not suspend.
-        return arrivals.fetch_add(1, std::memory_order_acq_rel) == 0;
-    }
-    void await_resume() const noexcept {}
-    // True: it was waited for, and has been resumed.
-    bool open() noexcept {
-        if (arrivals.fetch_add(1, std::memory_order_acq_rel) == 0) return false;
-        handle.resume();
-        return true;
-    }
-    std::coroutine_handle<> handle;
-    platform::atomic<std::uint32_t> arrivals{0};
-};
 
 Task<void> pass(Trial& trial, std::deque<Gate>& gates, std::uint64_t& passed) {
     const auto worker = platform::this_thread();

@@ -158,6 +158,23 @@ private:
     platform::atomic<std::uint64_t> alive_{0};
 };
 
+// What somebody writes before something that orders it, and somebody else looks at behind that.
+class Written {
+public:
+    void write() noexcept {
+        plain_ = 1;
+        word_.store(1, std::memory_order_relaxed);
+    }
+    void require_seen(Trial& trial) const {
+        trial.require(word_.load(std::memory_order_relaxed) == 1, "what was written before is seen");
+        trial.require(plain_ == 1, "and so is memory that is not atomic");
+    }
+
+private:
+    int plain_ = 0;                  // the thread sanitizer sees who reads it without an order
+    platform::atomic<int> word_{0};  // and weak memory shows an older one
+};
+
 inline Task<void> echo(std::shared_ptr<acairo::TCPStream> stream) {
     std::array<char, 16> buffer{};
     while (const std::size_t size = co_await stream->read_some(buffer)) {
