@@ -3,6 +3,7 @@
 #include "support.hpp"
 
 #include <chrono>
+#include <future>
 
 namespace property {
 namespace {
@@ -21,6 +22,41 @@ TEST(a_closed_stream, is_bad_file_descriptor_to_the_next_reader_before_the_last_
     }),
               "bad_file_descriptor");
     settle(*work);
+    EXPECT_EQ(waiting, "Cancelled");
+}
+
+// Its time is over, too, when the worker looks again; but close() came first.
+TEST(a_closed_stream, ends_a_read_with_cancelled_whose_time_is_over_afterwards) {
+    constexpr auto limit = std::chrono::milliseconds(1);
+    const auto work = executor();
+    acairo::TCPListener listener(acairo::TCPListenerConfiguration(), work);
+    listener.bind("127.0.0.1:0");
+    listener.listen();
+    const auto stream = work->sync_wait([&]() -> Task<std::shared_ptr<acairo::TCPStream>> {
+        const acairo::TCPStreamConfiguration configuration{.read_timeout = limit};
+        co_return co_await acairo::TCPStream::connect(work, listener.local_address(), configuration);
+    });
+    std::string waiting;
+    std::promise<void> parked;
+    std::promise<void> closed;
+    // Both run in one round of the worker, in this order: it looks at no timer in between.
+    const auto read = [&]() -> Task<void> { waiting = co_await ending(stream->read(1)); };
+    const auto keep_the_worker = [&]() -> Task<void> {
+        const auto over = std::chrono::steady_clock::now() + limit;
+        parked.set_value();
+        closed.get_future().wait();
+        while (std::chrono::steady_clock::now() <= over) {}
+        co_return;
+    };
+    work->spawn([&]() -> Task<void> {
+        work->spawn(read);
+        work->spawn(keep_the_worker);
+        co_return;
+    });
+    parked.get_future().wait();
+    stream->close();
+    closed.set_value();
+    EXPECT_TRUE(work->drain(std::chrono::hours(1)));
     EXPECT_EQ(waiting, "Cancelled");
 }
 

@@ -437,6 +437,24 @@ TEST_F(without_memory, an_operation_that_cannot_build_its_error_throws_bad_alloc
     });
 }
 
+// Its address, which an error would name, does not fit into a string without memory.
+TEST_F(without_memory, a_connect_that_is_stopped_throws_cancelled) {
+    const auto work = executor();
+    std::string ended;
+    work->sync_wait([&]() -> Task<void> {
+        auto connect = acairo::TCPStream::connect(work, "[2001:db8:1111:2222:3333:4444:5555:6666]:0");
+        work->stop();
+        std::exception_ptr thrown;
+        std::optional<Memory> none(std::in_place, 0);
+        try {
+            co_await std::move(connect);
+        } catch (...) { thrown = std::current_exception(); }
+        none.reset();
+        ended = name_of(thrown);
+    });
+    EXPECT_EQ(ended, "Cancelled");
+}
+
 TEST_F(without_memory, a_read_throws_bad_alloc_and_the_stream_goes_on) {
     const auto work = executor();
     const Streams streams = work->sync_wait([&] { return connected(work); });

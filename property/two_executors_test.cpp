@@ -15,6 +15,33 @@ constexpr auto ages = std::chrono::hours(10000);
 
 Task<void> nothing() { co_return; }
 
+// What a thread was given is destroyed when it ends: behind its last task, a worker's thread is one like any other.
+class WaitsElsewhere {
+public:
+    void at_the_end(acairo::Executor& work, std::string& ended) {
+        work_ = &work;
+        ended_ = &ended;
+    }
+    ~WaitsElsewhere() {
+        if (work_) *ended_ = ending_of([&] { work_->sync_wait(nothing); });
+    }
+
+private:
+    acairo::Executor* work_ = nullptr;
+    std::string* ended_ = nullptr;
+};
+thread_local WaitsElsewhere waits_elsewhere;
+
+TEST(the_thread_of_a_worker_that_has_ended, may_wait_for_another_executor) {
+    const auto other = executor();
+    std::string ended;
+    run([&]() -> Task<void> {
+        waits_elsewhere.at_the_end(*other, ended);
+        co_return;
+    });
+    EXPECT_EQ(ended, "returned");
+}
+
 TEST(an_executor_that_drains, refuses_what_a_task_of_another_executor_spawns) {
     const auto work = executor();
     const auto other = executor();

@@ -236,6 +236,23 @@ TEST_F(CountsTest, close_allocates_nothing) {
     EXPECT_EQ(read.ending(), "Cancelled");
 }
 
+TEST_F(CountsTest, a_stream_keeps_nothing_of_a_large_read_that_is_done) {
+    if (!counts::heap_is_counted) GTEST_SKIP() << "the sanitizer's operator new cannot be replaced";
+    constexpr std::size_t large = std::size_t{16} << 20;
+    Pair pair = connected();
+    std::int64_t kept = -1;
+    sockets::Running read = start([&]() -> Task<void> {
+        // Its registration stays.
+        co_await pair.stream->read(1);
+        const Counts before = counts();
+        co_await pair.stream->read(large);
+        kept = (counts() - before).bytes;
+    });
+    pair.client.send(std::string(1 + large, '.'));
+    EXPECT_EQ(read.ending(), "done");
+    EXPECT_EQ(kept, 0);
+}
+
 TEST_F(CountsTest, operations_after_close_make_no_system_call) {
     Pair pair = connected();
     pair.stream->close();

@@ -260,6 +260,28 @@ TEST_F(AnAccept, leaks_no_connection_that_comes_together_with_stop) {
     });
 }
 
+// Its connection is there, and others run before it goes on: the listener may be stopped meanwhile.
+class AnAcceptThatLetsOthersRun : public AnAccept {
+protected:
+    AnAcceptThatLetsOthersRun() { budget = 1; }
+};
+
+TEST_F(AnAcceptThatLetsOthersRun, gives_its_connection_also_when_the_listener_is_stopped_meanwhile) {
+    a_connection_comes();
+    script.on("accept4(5)", 7);
+    script.on("accept4(5)", 8);
+    run([this]() -> acairo::Task<> {
+        const std::shared_ptr<acairo::TCPStream> first = co_await listening->accept();
+        executor->spawn([this]() -> acairo::Task<> {
+            listening->stop();
+            co_return;
+        });
+        const std::shared_ptr<acairo::TCPStream> second = co_await listening->accept();
+        EXPECT_FALSE(script.is_open(5)) << "it was stopped before";
+        EXPECT_TRUE(script.is_open(8));
+    });
+}
+
 TEST_F(AnAccept, may_give_a_connection_that_is_dead_already) {
     a_connection_comes();
     script.on("accept4(5)", 7);

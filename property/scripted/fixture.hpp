@@ -67,10 +67,11 @@ protected:
         script.on("epoll_create1()", 3);
         script.on("eventfd()", 4);
         script.on("epoll_ctl(3, ADD, 4, IN ET)", 0);
-        executor = std::make_shared<acairo::Executor>(acairo::ExecutorConfiguration{.workers = 1});
+        executor = std::make_shared<acairo::Executor>(acairo::ExecutorConfiguration{.workers = 1, .budget = budget});
         script.rescue = [this] { executor->stop(); };
     }
 
+    int budget = 64;
     scripted::Script script;
     std::shared_ptr<acairo::Executor> executor;
 };

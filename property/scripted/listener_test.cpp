@@ -52,6 +52,25 @@ TEST_F(AListener, may_have_descriptor_0) {
     EXPECT_FALSE(script.is_open(0));
 }
 
+TEST_F(AListener, that_has_no_socket_has_no_address) {
+    const auto expect_none = [this] {
+        script.on("getsockname(-1)", -EBADF);
+        EXPECT_EQ(failure_in([this] { listener->local_address(); }).error, EBADF);
+    };
+    expect_none();
+    opens(5);
+    script.on("bind(5, " + address + ")", -EADDRINUSE);
+    failed_bind();
+    expect_none();
+    opens(5);
+    script.on("bind(5, " + address + ")", 0);
+    listener->bind(address);
+    script.on("listen(5, 4096)", -EADDRINUSE);
+    script.maybe("getsockname(5)", 0).address = address;
+    EXPECT_EQ(failure_in([this] { listener->listen(); }).error, EADDRINUSE);
+    expect_none();
+}
+
 class ASocketThatIsRefused : public AListener, public testing::WithParamInterface<int> {};
 
 TEST_P(ASocketThatIsRefused, is_named_and_leaves_the_listener_as_it_was) {
