@@ -13,9 +13,12 @@ A mutant goes from stage to stage until one kills it:
     stack       the tests of bounded stack
     asan        as runs, but half of them, with AddressSanitizer and UndefinedBehaviorSanitizer
     tsan        as asan, with ThreadSanitizer; for a weaker memory order this is the first stage
+    threads     as property, with ThreadSanitizer, for weaker memory orders only: it takes a descriptor for memory that close(2) writes,
+                and shows what closes one before, and not behind, its use on another thread. (That a write to a socket, pipe or
+                eventfd comes before a read of it, on any thread, it takes for granted, which C++ does not.)
 
 For a weaker order it is ten times as many, everywhere: few interleavings show it. What stands in core/linux is asked only where
-Linux is: by property, counts and stack.
+Linux is: by property, counts, stack and threads.
 
 What is alive then must stand in SOURCE/stress/mutants/survivors.txt, with the proof that it is no bug:
 
@@ -49,11 +52,12 @@ import time
 import mutants as generator
 from mutate import environment_of
 
-PRESETS = {'asan': 'asan', 'tsan': 'tsan'}
+PRESETS = {'asan': 'asan', 'tsan': 'tsan', 'threads': 'tsan'}
 SIMULATED = ('runs', 'faults', 'asan', 'tsan')
-TESTS = {'scripted': 'property/scripted', 'property': 'property', 'counts': 'property/counts', 'stack': 'property/stack'}
-ON_LINUX = ('property', 'counts', 'stack')
-STAGES = ('runs', 'faults', *TESTS, 'asan', 'tsan')
+TESTS = {'scripted': 'property/scripted', 'property': 'property', 'counts': 'property/counts', 'stack': 'property/stack',
+         'threads': 'property'}
+ON_LINUX = ('property', 'counts', 'stack', 'threads')
+STAGES = ('runs', 'faults', 'scripted', 'property', 'counts', 'stack', 'asan', 'tsan', 'threads')
 REASONS = ('equivalent: ', 'needs weak memory: ')
 GIGABYTE = 1 << 30
 
@@ -148,7 +152,7 @@ class Programs:
 
     def of(self, stage):
         preset = PRESETS.get(stage, 'clang-o2')
-        target = f'mutant_{stage}_tests' if stage in TESTS else 'mutant_properties'
+        target = f'mutant_{pathlib.Path(TESTS[stage]).name}_tests' if stage in TESTS else 'mutant_properties'
         if (preset, target) in self.made:
             return self.made[preset, target]
         output = self.source / 'build' / preset / 'mutants'
@@ -276,6 +280,11 @@ def attempted(programs, stage, mutant, history):
     return None
 
 
+def is_asked(stage, mutant):
+    """Whether the stage is for this mutant at all."""
+    return (stage in ON_LINUX or not mutant.file.startswith('core/linux/')) and (stage != 'threads' or mutant.kind == 'order')
+
+
 def staged(mutants, records, programs, orders):
     """Every mutant's record, when all stages are through."""
     known = {m.name: records.read(m) for m in mutants}
@@ -283,9 +292,8 @@ def staged(mutants, records, programs, orders):
     for m in mutants:
         note(history, m, known[m.name]['killed'])
     stages = orders.stages.split(',')
-    known_to = lambda stage, m: not m.file.startswith('core/linux/') or stage in ON_LINUX
     for stage, ask in [('tsan', lambda m: m.kind == 'order')] * ('tsan' in stages) + [(stage, lambda m: True) for stage in stages]:
-        asked = [m for m in mutants if ask(m) and known_to(stage, m) and not known[m.name]['killed'] and stage not in known[m.name]['alive']
+        asked = [m for m in mutants if ask(m) and is_asked(stage, m) and not known[m.name]['killed'] and stage not in known[m.name]['alive']
                  and m.name not in programs.bad]
         if not asked:
             continue
