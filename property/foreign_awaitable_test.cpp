@@ -40,6 +40,17 @@ public:
 class WithFreeFunction {};
 Ready operator co_await(WithFreeFunction&&) { return Ready(2); }
 
+// Its result is in the awaitable itself.
+class GivesItsOwn {
+public:
+    bool await_ready() const { return true; }
+    void await_suspend(std::coroutine_handle<>) const { ADD_FAILURE() << "it was ready"; }
+    std::string&& await_resume() { return std::move(result_); }
+
+private:
+    std::string result_ = std::string(100, 'x');
+};
+
 // await_suspend that changes its mind.
 class NotSuspended {
 public:
@@ -501,6 +512,22 @@ TEST(a_foreign_coroutine, may_be_awaited_by_a_task_and_await_one) {
     inner.set();
     EXPECT_TRUE(work->drain(ages));
     EXPECT_EQ(steps, "task foreign worker");
+}
+
+TEST(a_result_in_a_foreign_awaitable, outlives_it_under_a_limit) {
+    const acairo::StopSource source;
+    std::string direct;
+    std::string limited;
+    std::string stoppable;
+    run([&]() -> Task<void> {
+        direct = co_await GivesItsOwn();
+        limited = co_await acairo::timeout(ages, GivesItsOwn());
+        stoppable = co_await acairo::with_stop_token(source.get_token(), GivesItsOwn());
+    });
+    const std::string whole(100, 'x');
+    EXPECT_EQ(direct, whole);
+    EXPECT_EQ(limited, whole);
+    EXPECT_EQ(stoppable, whole);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include "support.hpp"
 
 #include <chrono>
+#include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,6 +42,33 @@ TEST(the_thread_of_a_worker_that_has_ended, may_wait_for_another_executor) {
         co_return;
     });
     EXPECT_EQ(ended, "returned");
+}
+
+thread_local std::shared_ptr<void> kept_by_the_thread;
+
+class the_thread_of_a_worker : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(workers, the_thread_of_a_worker, testing::Values(1, 3));
+
+TEST_P(the_thread_of_a_worker, may_be_the_last_owner_of_its_executor_when_it_ends) {
+    std::shared_ptr<acairo::Executor> work = executor(GetParam());
+    const auto gone = std::make_shared<std::promise<void>>();
+    std::promise<void> kept;
+    std::promise<void> released;
+    work->spawn([&, gone]() -> Task<void> {
+        acairo::Executor& runs = *work;
+        kept_by_the_thread = std::shared_ptr<void>(nullptr, [gone, owner = work](void*) mutable {
+            owner.reset();
+            gone->set_value();
+        });
+        kept.set_value();
+        released.get_future().wait();
+        runs.stop();
+        co_return;
+    });
+    kept.get_future().wait();
+    work.reset();
+    released.set_value();
+    gone->get_future().wait();
 }
 
 TEST(an_executor_that_drains, refuses_what_a_task_of_another_executor_spawns) {

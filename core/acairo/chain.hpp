@@ -80,8 +80,7 @@ struct Operation : std::suspend_always {
     virtual Outcome expired() const noexcept { return Outcome::timed_out; }
     void complete(Outcome with = Outcome::done) noexcept { outcome = with; }
     void fail(std::ptrdiff_t result, Call call) noexcept {
-        error = static_cast<int>(result);
-        failed = call;
+        error = static_cast<int>(result), failed = call;
         complete(Outcome::failed);
     }
     void attempt() noexcept {

@@ -98,19 +98,20 @@ concept ReturnsTask = std::invocable<F&> && std::same_as<TaskOf<F>, Task<typenam
 // nothing of them is left, `end` gets the exception that left the task, and releases the chain.
 template <class F, class End> struct Root final : Chain {
     Root(Worker& on, F&& called, End&& last) : Chain(&on), callable(std::move(called)), end(std::move(last)) {}
-    void run() noexcept override try {
-        if (!leaf) task = callable(), set_root(*PromiseBase::startable(task));
-        Chain::run();
-    } catch (...) {
-        failure = std::current_exception();
-        finish();
+    void run() noexcept override {
+        // Behind the handler, which has the exception, too.
+        try {
+            if (!leaf) task = callable(), set_root(*PromiseBase::startable(task));
+        } catch (...) { failure = std::current_exception(); }
+        leaf ? Chain::run() : finish();
     }
     void finish() noexcept override {
         auto& state = static_cast<State&>(worker->executor);
         std::exception_ptr thrown = std::exchange(failure, nullptr);
         End last = std::move(end);
         delete this;
-        last(state, std::move(thrown));
+        // Its only owner from now on (libc++ does not move one): without this, it could be destroyed behind the release.
+        last(state, std::exchange(thrown, nullptr));
     }
 
     F callable;
@@ -144,7 +145,9 @@ public:
     // wait: it stops, and the last worker frees what is left.
     ~Executor() {
         state_->stop();
-        for (platform::thread& thread : state_->threads) state_->on_worker() ? thread.detach() : thread.join();
+        // Behind run(), too, a worker's thread may be the last owner: what is thread_local there is destroyed then.
+        for (platform::thread& thread : state_->threads)
+            state_->on_worker() || thread.get_id() == platform::this_thread() ? thread.detach() : thread.join();
     }
 
     // Calls `callable()` on a worker and runs the task that it returns. The callable is moved in and lives until the
@@ -152,9 +155,9 @@ public:
     // std::bad_alloc. The callable is destroyed then.
     // `token`: a stop requested there ends the task's waits with Cancelled.
     template <detail::ReturnsTask F> void spawn(F callable, StopToken token = {}) {
-        // Reported, then released: when drain() has returned, everything has been reported.
-        const auto report = [](detail::State& state, const std::exception_ptr& failure) {
-            state.report(failure);
+        // Reported, destroyed, then released: when drain() has returned, nothing of it is left.
+        const auto report = [](detail::State& state, std::exception_ptr failure) {
+            state.report(std::exchange(failure, nullptr));
             state.release();
         };
         if (token == StopToken()) return detail::launch(state_, std::move(callable), report);
@@ -183,7 +186,7 @@ public:
             // Under the lock: without this, the waiting thread could see `done` and return before notify_all() was
             // called, or could miss the notification between its test and its wait.
             const detail::Lock lock(shared.mutex);
-            thrown = std::move(failure);
+            std::swap(thrown, failure);
             done = true;
             shared.changed.notify_all();
         };

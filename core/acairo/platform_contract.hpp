@@ -51,7 +51,7 @@ concept Platform =
         mutex.lock(), mutex.unlock(), condition.wait(mutex), condition.notify_all();
         { condition.wait_until(mutex, P::now()) } -> std::same_as<bool>;
         requires std::movable<typename P::thread> && std::constructible_from<typename P::thread, void (*)()>;
-        thread.join(), thread.detach(), P::thread::hardware_concurrency();
+        thread.join(), thread.detach(), P::thread::hardware_concurrency(), thread.get_id() == P::this_thread();
         word.load(order), word.store(value, order), word.exchange(value, order), word.fetch_add(value, order);
         word.fetch_sub(value, order), word.fetch_or(value, order), word.fetch_and(value, order);
         word.compare_exchange_weak(value, value, order, order);

@@ -126,7 +126,8 @@ private:
     static constexpr std::uint32_t closed_flag = 1, reading = 2, writing = 4, one_use = 8;
     static std::uint32_t claim_of(Direction way) noexcept { return way == Direction::read ? reading : writing; }
     bool enter() const noexcept {
-        std::uint32_t word = word_.load(std::memory_order_relaxed);
+        // Acquire, here and below: who finds it closed sees what the closing thread did before.
+        std::uint32_t word = word_.load(std::memory_order_acquire);
         // In the same read-modify-write as the count: without this, close() could give the number back in between.
         while ((word & closed_flag) == 0)
             if (word_.compare_exchange_weak(word, word + one_use, std::memory_order_acquire)) return true;

@@ -211,7 +211,9 @@ struct [[nodiscard]] Sleep final : Operation {
     const std::chrono::nanoseconds duration;
 };
 
-template <class A> using TaskFor = Task<AwaitResult<A>>;
+// A value where the awaitable gives a T&&: that is in the awaitable, which is gone when the result is looked at.
+template <class A, class R = AwaitResult<A>> using TaskFor =
+    Task<std::conditional_t<std::is_rvalue_reference_v<R>, std::remove_cvref_t<R>, R>>;
 
 }  // namespace detail
 
@@ -226,7 +228,8 @@ public:
 
     Task() = default;
     // For a foreign coroutine: the task runs on the thread that awaits it and has no executor, so the first read, write,
-    // accept, sleep, timeout or stop token in it is a std::logic_error.
+    // accept, sleep, timeout or stop token in it is a std::logic_error. Who completes a foreign awaitable runs it on, on its own
+    // stack; when a task that it awaits is destroyed, it does not go on.
     auto operator co_await() && { return detail::AwaitFromForeign<T>(promise_type::startable(*this)); }
 
 private:

@@ -4,7 +4,7 @@
 // writer may wait at once, on different workers. close(), shutdown() and the addresses may be called from any thread. The
 // stream must outlive its operations. Of a listener: bind() and listen() on one thread, before the first accept(); accept()
 // is awaited on a worker of the listener's executor and resumes there, one at a time; stop() from any thread, and
-// local_address(), too, once bind() has returned. A listener that is destroyed is stopped.
+// local_address(), too, while neither bind() nor listen() is running. A listener that is destroyed is stopped.
 #pragma once
 #include <acairo/operations.hpp>
 

@@ -152,6 +152,7 @@ public:
     ~Thread();
 
     bool joinable() const noexcept { return fiber_ != nullptr; }
+    ThreadId get_id() const noexcept { return fiber_ == nullptr ? ThreadId() : ThreadId(fiber_->number); }
     void join();
     void detach();
     // Options::processors.

@@ -66,6 +66,7 @@ struct platform {
         void join() { script().join(*std::exchange(thread_, nullptr)); }
         void detach() { thread_ = nullptr; }
         bool joinable() const noexcept { return thread_ != nullptr; }
+        const scripted::Thread* get_id() const noexcept { return thread_.get(); }
         static unsigned hardware_concurrency() noexcept { return 1; }
 
     private:
