@@ -215,7 +215,7 @@ struct Chain : Waiter {
     void resume_from_anywhere() noexcept {
         // Held over the post: without this, the worker, awake by chance, could run the chain to its end, and an executor that is
         // destroyed then would take the worker away before it is nudged.
-        if (worker) return void(worker->executor.shared_from_this()), worker->post(*this);
+        if (worker) return void(worker->executor.weak_from_this().lock()), worker->post(*this);
         if (run_tasks()) finish();
     }
     // Destroys every frame from the leaf up to `top`, the leaf's first: in a loop, as the chain may be deep.

@@ -57,7 +57,12 @@ void a_task_is_awaited_once(Trial& trial) {
     Census census;
     std::uint64_t runs = 0;
     acairo::Executor executor({.workers = 1});
-    executor.sync_wait([&] { return play(trial, census, runs); });
+    bool played = false;
+    executor.sync_wait([&]() -> Task<void> {
+        co_await play(trial, census, runs);
+        played = true;
+    });
+    trial.require(played, "what is waited for runs to its end");
     trial.require(census.empty(), "each frame is gone");
 }
 
