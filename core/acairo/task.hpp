@@ -66,18 +66,19 @@ struct BridgeOwner : Pinned {
 // `A` is the awaitable as a reference, alive until the end of the full expression that awaits it.
 template <class A> struct [[nodiscard]] ForeignAwaiter : BridgeOwner {
     ForeignAwaiter(Chain& its, A&& awaitable) : chain(its), awaiter(awaiter_of(std::forward<A>(awaitable))) {}
-    bool await_ready() { return awaiter.await_ready(); }
+    bool await_ready() { return awaiter.await_ready() && !chain.yields(); }
     bool await_suspend(std::coroutine_handle<>) {
+        // It was ready, and the chain has had its budget.
+        if (!chain.alone()) return true;
         const std::coroutine_handle<> frame = bridge = bridge_to(chain).frame;
-        using Suspended = decltype(awaiter.await_suspend(frame));
-        // Nothing of this object is touched after the call: a chain without a worker may already be elsewhere.
-        if constexpr (std::is_void_v<Suspended>) {
+        // Nothing of this object is touched after a call that suspends: a chain without a worker may already be elsewhere.
+        if constexpr (std::is_void_v<decltype(awaiter.await_suspend(frame))>) {
             return awaiter.await_suspend(frame), true;
-        } else if constexpr (std::is_same_v<Suspended, bool>) {
-            return awaiter.await_suspend(frame);
+        } else if constexpr (std::is_same_v<decltype(awaiter.await_suspend(frame)), bool>) {
+            return awaiter.await_suspend(frame) || chain.yields();
         } else {
             const std::coroutine_handle<> next = awaiter.await_suspend(frame);
-            return next != frame && (next.resume(), true);
+            return next == frame ? chain.yields() : (next.resume(), true);
         }
     }
     decltype(auto) await_resume() { return awaiter.await_resume(); }

@@ -15,6 +15,12 @@ using counts::Counts;
 using counts::Gate;
 using counts::RawServer;
 
+#ifdef __OPTIMIZE__
+constexpr bool optimized = true;
+#else
+constexpr bool optimized = false;
+#endif
+
 void report(const char* what, double figure) {
     std::printf("[ COUNTED  ] %s: %.4f\n", what, figure);
     testing::Test::RecordProperty(what, std::to_string(figure));
@@ -135,7 +141,10 @@ TEST(EchoCountsTest, an_idle_connection_costs_at_most_512_bytes_besides_its_hand
     report("of_these_in_the_handlers_frame", frame);
     report("allocations_per_new_connection_besides_the_handlers_frame", allocations);
     EXPECT_LE(bytes - frame, 512);
-    EXPECT_LE(bytes, 576) << "with the frame, in which each compiler keeps what it likes; clang -O2 is at 472";
+    // An unoptimized frame keeps each temporary of the coroutine; how large those are is no promise.
+    if (optimized) {
+        EXPECT_LE(bytes, 576) << "with the frame, in which each compiler keeps what it likes; clang -O2 is at 472";
+    }
     EXPECT_LE(allocations, 2.05) << "besides the handler's frame; registrations come by the hundred";
     clients.close();
 }

@@ -1,5 +1,5 @@
-// Tasks that always have something ready (awaits of ready tasks, sleeps of no length, limits) on one worker, until others have
-// had their turn: those come, and a byte that arrives meanwhile is not kept waiting for ever either.
+// Tasks that always have something ready (awaits of ready tasks, sleeps of no length, limits, foreign awaitables) on one worker,
+// until others have had their turn: those come, and a byte that arrives meanwhile is not kept waiting for ever either.
 //
 // It would have caught: a loop of completions that never goes back to the queue; a queue that is worked off until it is empty,
 // while tasks keep refilling it; a poll for events that only happens when there is nothing else to do.
@@ -12,17 +12,31 @@ namespace {
 
 Task<void> nothing() { co_return; }
 
+// Foreign awaitables that do not suspend: each says so in its own way.
+struct Ready : std::suspend_always {
+    bool await_ready() const { return true; }
+};
+struct NotSuspended : std::suspend_always {
+    bool await_suspend(std::coroutine_handle<>) const { return false; }
+};
+struct TransfersBack : std::suspend_always {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) const { return waiting; }
+};
+
 Task<void> spin(std::uint64_t kind, const platform::atomic<std::uint32_t>& turns, std::uint32_t wanted) {
     while (turns.load(std::memory_order_acquire) < wanted) {
         if (kind == 0) co_await nothing();
         if (kind == 1) co_await acairo::sleep_for(std::chrono::nanoseconds(0));
         if (kind == 2) co_await acairo::timeout(std::chrono::hours(1), nothing());
+        if (kind == 3) co_await Ready();
+        if (kind == 4) co_await NotSuspended();
+        if (kind == 5) co_await TransfersBack();
     }
 }
 
 void a_busy_task_lets_others_run(Trial& trial) {
     platform::atomic<std::uint32_t> turns{0};
-    const std::uint64_t kind = trial.below(3);
+    const std::uint64_t kind = trial.below(6);
     const std::uint64_t spinners = 1 + trial.below(2);
     const int budget = 1 + static_cast<int>(trial.below(64));
     Listening server(1, {}, budget);
