@@ -165,6 +165,21 @@ TEST_F(a_failed_check_DeathTest, meets_who_awaits_an_operation_twice) {
                  "check failed: an operation is awaited once");
 }
 
+// What a stop has ended before it began was awaited, too.
+TEST_F(a_failed_check_DeathTest, meets_who_awaits_a_cancelled_operation_again) {
+    EXPECT_DEATH(run([]() -> Task<void> {
+                     auto sleep = acairo::sleep_for(0ns);
+                     const auto await_it = [&]() -> Task<void> { co_await sleep; };
+                     acairo::StopSource source;
+                     source.request_stop();
+                     try {
+                         co_await acairo::with_stop_token(source.get_token(), await_it());
+                     } catch (const acairo::Cancelled&) {}
+                     co_await await_it();
+                 }),
+                 "check failed: an operation is awaited once");
+}
+
 TEST_F(a_failed_check_DeathTest, meets_who_awaits_an_operation_that_waits_in_another_task) {
     EXPECT_DEATH(
         {
