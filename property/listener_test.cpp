@@ -1,4 +1,5 @@
 // TCPListener against real sockets: one test for each sentence of its contract.
+#include <atomic>
 #include <optional>
 #include <thread>
 
@@ -352,6 +353,21 @@ TEST_F(ListenerTest, stop_before_bind_is_a_stop) {
     TCPListener listener({}, executor_);
     listener.stop();
     EXPECT_EQ(exception_of([&] { listener.bind("127.0.0.1:0"); }), "TCPListenerStoppedError");
+}
+
+// The thread sanitizer tells what is not seen: only the stop orders the two threads.
+TEST_F(ListenerTest, who_is_refused_by_bind_sees_what_came_before_the_stop) {
+    TCPListener listener({}, executor_);
+    int before = 0;
+    std::atomic<bool> stopped{false};
+    const std::jthread stopping([&] {
+        before = 1;
+        listener.stop();
+        stopped.store(true, std::memory_order_relaxed);
+    });
+    while (!stopped.load(std::memory_order_relaxed)) std::this_thread::yield();
+    EXPECT_THROW(listener.bind("127.0.0.1:0"), acairo::TCPListenerStoppedError);
+    EXPECT_EQ(before, 1);
 }
 
 TEST_F(ListenerTest, stop_closes_the_port) {
