@@ -6,6 +6,7 @@
 #include <chrono>
 #include <coroutine>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -528,6 +529,68 @@ TEST(a_result_in_a_foreign_awaitable, outlives_it_under_a_limit) {
     EXPECT_EQ(direct, whole);
     EXPECT_EQ(limited, whole);
     EXPECT_EQ(stoppable, whole);
+}
+
+// --- the budget ---
+
+TEST(the_budget, is_how_many_completions_a_task_has_in_its_turn) {
+    for (const int budget : {1, 2, 7}) {
+        for (const int kind : {0, 1, 2, 3}) {
+            const auto work = executor(1, budget);
+            std::vector<int> turns;
+            bool done = false;
+            int completions = 0;
+            work->sync_wait([&]() -> Task<void> {
+                work->spawn([&]() -> Task<void> {
+                    for (; completions < 50; ++completions) {
+                        if (kind == 0) co_await acairo::sleep_for(0ns);
+                        if (kind == 1) co_await Ready(0);
+                        if (kind == 2) co_await NotSuspended();
+                        if (kind == 3) co_await TransfersBack();
+                    }
+                    done = true;
+                });
+                work->spawn([&]() -> Task<void> {
+                    while (!done) {
+                        turns.push_back(completions);
+                        for (int i = 0; i < budget; ++i) co_await acairo::sleep_for(0ns);
+                    }
+                });
+                co_return;
+            });
+            EXPECT_TRUE(work->drain(1h));
+            ASSERT_GE(turns.size(), 3u) << kind;
+            for (std::size_t i = 1; i < turns.size(); ++i) {
+                EXPECT_GE(turns[i] - turns[i - 1], 1) << i;
+                EXPECT_LE(turns[i] - turns[i - 1], budget) << i;
+            }
+        }
+    }
+}
+
+// One that waits for its turn is not awaited by anything else: it can be destroyed there.
+TEST(the_budget, that_a_ready_awaitable_has_used_up_leaves_a_task_that_can_be_destroyed) {
+    const auto work = executor(1, 1);
+    bool went_on = false;
+    work->sync_wait([&]() -> Task<void> {
+        std::optional<Task<void>> awaited;
+        bool cancelled = false;
+        const auto never = [&]() -> Task<void> {
+            co_await Ready(0);
+            went_on = true;
+        };
+        awaited = never();
+        work->spawn([&]() -> Task<void> {
+            try {
+                co_await std::move(*awaited);
+            } catch (const acairo::Cancelled&) { cancelled = true; }
+        });
+        while (!cancelled && !went_on) {
+            co_await acairo::sleep_for(0ns);
+            awaited.reset();
+        }
+    });
+    EXPECT_FALSE(went_on);
 }
 
 }  // namespace
