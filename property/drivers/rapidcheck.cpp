@@ -4,7 +4,7 @@
 //
 // Each is run from a fixed seed, and from that of ACAIRO_SEED, which ci/test sets to the commit's hash.
 //
-// Threads: one; each run has a process of its own.
+// Threads: one. The cases of a seed are run in one process; only when one of them fails, each has a process of its own.
 // Invariants:
 //   1. A generated recording was made without looking: it is answered from by tag, as far as it fits. Shrinking begins with
 //      what the run asked for, which is a function of it.
@@ -103,6 +103,28 @@ std::vector<std::uint64_t> seeds() {
     return {1, Seed::of(text)};
 }
 
+template <class Holds> void check_all(const Property& property, std::uint64_t seed, const Holds& holds) {
+    rc::detail::TestParams parameters;
+    parameters.seed = seed;
+    parameters.maxSuccess = cases;
+    parameters.maxSize = 300;
+    const auto recordings = rc::gen::shrink(rc::gen::container<Recording>(choice()),
+                                            [&](const Recording& recording) { return smaller(property, recording); });
+    const auto check = [&] { RC_ASSERT(holds(*recordings)); };
+    rc::detail::checkTestable(check, rc::detail::TestMetadata{}, parameters);
+}
+
+// All cases of the seed, as long as none fails, one after the other in one process: with a sanitizer, to fork costs more than to run.
+Batch run_together(const Property& property, std::uint64_t seed) {
+    std::vector<Recording> all;
+    check_all(property, seed, [&](const Recording& recording) {
+        all.push_back(recording);
+        return true;
+    });
+    const auto one = [&](std::uint64_t i) { return std::make_unique<Edited>(all[i]); };
+    return run_batch(property, one, 0, all.size(), std::chrono::nanoseconds::max());
+}
+
 class InTheSimulatedWorld : public testing::TestWithParam<const Property*> {};
 
 TEST_P(InTheSimulatedWorld, holds_whatever_RapidCheck_chooses) {
@@ -123,16 +145,12 @@ TEST_P(InTheSimulatedWorld, holds_whatever_RapidCheck_chooses) {
         best = std::move(result);
         return false;
     };
-    const auto recordings = rc::gen::shrink(rc::gen::container<Recording>(choice()),
-                                            [&](const Recording& recording) { return smaller(property, recording); });
     for (const std::uint64_t seed : seeds()) {
-        rc::detail::TestParams parameters;
-        parameters.seed = seed;
-        parameters.maxSuccess = cases;
-        parameters.maxSize = 300;
-        const auto check = [&] { RC_ASSERT(holds(*recordings)); };
-        rc::detail::checkTestable(check, rc::detail::TestMetadata{}, parameters);
-        if (!best) continue;
+        const Batch together = run_together(property, seed);
+        if (!together.failed) continue;
+        check_all(property, seed, holds);
+        ASSERT_TRUE(best) << property.name << " from the seed " << seed << ": " << together.kind << ", at case "
+                          << together.failed_seed << ", behind the others in one process; not in a process of its own";
         const Result explained =
             run_in_child(property, [&] { return std::make_unique<Replay>(best->recording); }, true);
         print_failure(property, explained, choices, not_calm);
