@@ -21,6 +21,9 @@ target_include_directories(acairo_simulator PUBLIC
 target_include_directories(acairo_simulator SYSTEM PRIVATE "${ACAIRO_CLI11_INCLUDE}")
 target_link_libraries(acairo_simulator PUBLIC "${ACAIRO_BOOST_CONTEXT}" Threads::Threads ${CMAKE_DL_LIBS})
 acairo_warnings(acairo_simulator CONVERSION)
+if(ACAIRO_JOIN AND NOT ACAIRO_COVERAGE)
+    set_target_properties(acairo_simulator PROPERTIES UNITY_BUILD ON)
+endif()
 # A fuzzer's runs are as many as possible: the simulator need not be watched there, only what it runs.
 if(ACAIRO_UNWATCHED_SIMULATOR)
     target_compile_options(acairo_simulator PRIVATE -fno-sanitize=all)
