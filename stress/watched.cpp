@@ -27,6 +27,8 @@ void fail(Verdict verdict, const std::string& text) {
     ::_exit(failed_status);
 }
 
+std::mutex looking;
+
 std::vector<int> numbers_in(const char* place) {
     std::vector<int> numbers;
     ::DIR* const directory = ::opendir(place);
@@ -93,7 +95,10 @@ void watched(int looks, const std::function<void()>& body) {
     std::uint64_t runs = 0;
     std::uint64_t switches = 0;
     for (int asleep = 0; !changed.wait_for(lock, std::chrono::seconds(1), [&] { return over; });) {
-        const Threads threads(others);
+        const Threads threads = [&] {
+            const std::lock_guard no_one_counts(looking);
+            return Threads(others);
+        }();
         const std::uint64_t now = page().runs.load(std::memory_order_relaxed);
         const bool same = threads.all_wait && now == runs && threads.switches == switches;
         asleep = same ? asleep + 1 : 0;

@@ -7,6 +7,7 @@
 //      last look, and so for some looks.
 #pragma once
 #include <acairo/process.hpp>
+#include <mutex>
 
 namespace stress {
 
@@ -15,6 +16,10 @@ namespace stress {
 // The body, on a thread of its own. Fails when each thread waits at so many looks, a second apart, while page().runs stays as it is;
 // and in the end when there is memory that nobody has.
 void watched(int looks, const std::function<void()>& body);
+
+// Held by the watching thread while it looks. Without it, who counts what the process has open and allocated would now and then count
+// what the look takes, too.
+extern std::mutex looking;
 
 // The numbers in a directory of /proc: descriptors, threads.
 std::vector<int> numbers_in(const char* place);

@@ -55,9 +55,13 @@ std::uint32_t raise_limit() {
 }
 
 struct Counts {
-    std::size_t descriptors = stress::numbers_in("/proc/self/fd").size();
-    std::int64_t allocations = stress::allocations();
+    std::size_t descriptors;
+    std::int64_t allocations;
 };
+Counts counts() {
+    const std::lock_guard nobody_looks(stress::looking);
+    return {stress::numbers_in("/proc/self/fd").size(), stress::allocations()};
+}
 
 void make_round(const Scenario& scenario, int workers, std::uint32_t peers, std::uint64_t seed, bool told) {
     const bool delays = scenario.delays && seed % 4 != 0;
@@ -65,7 +69,7 @@ void make_round(const Scenario& scenario, int workers, std::uint32_t peers, std:
     const std::size_t threads = stress::numbers_in("/proc/self/task").size();
     std::string remark;
     remark.reserve(500);  // it is no leak
-    const Counts before;
+    const Counts before = counts();
     stress::Ends ends;
     {
         const stress::Peers crowd;
@@ -84,7 +88,7 @@ void make_round(const Scenario& scenario, int workers, std::uint32_t peers, std:
     require(ends.wrong == 0, std::to_string(ends.wrong) + " bytes came that were not sent");
     require(stress::handlers.empty(), std::to_string(stress::handlers.alive()) + " frames are left");
     if (!told) return;
-    const Counts after;
+    const Counts after = counts();
     require(
         after.descriptors == before.descriptors,
         std::to_string(after.descriptors) + " descriptors are open, and were " + std::to_string(before.descriptors));
